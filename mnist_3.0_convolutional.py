@@ -1,0 +1,161 @@
+"""MNIST 3.0: a convolutional network, which looks at shapes, reaches 98.8 %.
+
+The network, with the shape of every tensor; n is the number of images in a batch:
+
+    X   [n, 28, 28, 1]    images
+        |   W1 [5, 5, 1, 4]   B1 [4]       convolution, stride 1     relu
+    Y1  [n, 28, 28, 4]
+        |   W2 [5, 5, 4, 8]   B2 [8]       convolution, stride 2     relu
+    Y2  [n, 14, 14, 8]
+        |   W3 [4, 4, 8, 12]  B3 [12]      convolution, stride 2     relu
+    Y3  [n, 7, 7, 12]
+        |   flattened
+    YY  [n, 588]
+        |   W4 [588, 200]     B4 [200]     relu
+    Y4  [n, 200]
+        |   W5 [200, 10]      B5 [10]      softmax
+    Y   [n, 10]           probabilities of the digits 0 ... 9
+
+122,270 weights and biases are trained.
+
+New in this step
+- Three convolutional layers stand first. A neuron of such a layer sees a small patch of the image
+  only, and all neurons of a channel share their weights: they look for one shape everywhere.
+- A stride of 2 keeps every other position, which halves height and width.
+- One fully connected layer of 200 relu neurons follows; the softmax layer stays.
+
+Dropped
+- Dropout; it comes back in the next step.
+"""
+
+# ---------- Set-up ----------
+
+import math  # for the formula of the learning rate, from 2.1 on
+
+# For the display only. It comes before TensorFlow, to keep TensorFlow's start-up lines away.
+import tensorflowvisu
+import tensorflow.compat.v1 as tf
+import mnistdata
+
+# The series is written for TensorFlow 1.x: first a graph is built, then a session runs it.
+tf.disable_v2_behavior()
+print("Tensorflow version " + tf.__version__)
+tf.set_random_seed(0)
+
+# 60,000 training digits and 10,000 test digits, kept in the folder "data".
+mnist = mnistdata.read_data_sets("data", one_hot=True, reshape=False, validation_size=0)
+
+# ---------- Placeholders ----------
+
+# Images of 28x28 pixels with one grey value each. None will be the number of images, n.
+X = tf.placeholder(tf.float32, [None, 28, 28, 1])
+# Correct answers, one-hot encoded: a 6 is [0, 0, 0, 0, 0, 0, 1, 0, 0, 0].
+Y_ = tf.placeholder(tf.float32, [None, 10])
+# The number of the iteration, for the learning rate.
+step = tf.placeholder(tf.int32)
+
+# ---------- Weights and biases ----------
+
+# The channels of the three convolutional layers and the neurons of the fully connected one.
+K = 4
+L = 8
+M = 12
+N = 200
+
+# The weights start at random values, the biases of the relu layers at 0.1.
+# A patch has height and width, then the channels that it reads and those that it writes.
+W1 = tf.Variable(tf.truncated_normal([5, 5, 1, K], stddev=0.1))
+B1 = tf.Variable(tf.ones([K]) / 10)
+W2 = tf.Variable(tf.truncated_normal([5, 5, K, L], stddev=0.1))
+B2 = tf.Variable(tf.ones([L]) / 10)
+W3 = tf.Variable(tf.truncated_normal([4, 4, L, M], stddev=0.1))
+B3 = tf.Variable(tf.ones([M]) / 10)
+W4 = tf.Variable(tf.truncated_normal([7 * 7 * M, N], stddev=0.1))
+B4 = tf.Variable(tf.ones([N]) / 10)
+W5 = tf.Variable(tf.truncated_normal([N, 10], stddev=0.1))
+B5 = tf.Variable(tf.zeros([10]))
+
+# ---------- Model ----------
+
+# Padding SAME adds zeros around an image, so that a stride of 1 keeps its height and width.
+Y1 = tf.nn.relu(tf.nn.conv2d(X, W1, strides=[1, 1, 1, 1], padding='SAME') + B1)  # [n, 28, 28, 4]
+Y2 = tf.nn.relu(tf.nn.conv2d(Y1, W2, strides=[1, 2, 2, 1], padding='SAME') + B2)  # [n, 14, 14, 8]
+Y3 = tf.nn.relu(tf.nn.conv2d(Y2, W3, strides=[1, 2, 2, 1], padding='SAME') + B3)  # [n, 7, 7, 12]
+# All values of an image on one line; -1 means as many lines as there are images.
+YY = tf.reshape(Y3, [-1, 7 * 7 * M])  # [n, 588]
+Y4 = tf.nn.relu(tf.matmul(YY, W4) + B4)  # [n, 200]
+Ylogits = tf.matmul(Y4, W5) + B5  # [n, 10]
+Y = tf.nn.softmax(Ylogits)
+
+# ---------- Loss ----------
+
+# Cross-entropy: -sum(Y_ * log(Y)) for an image. TensorFlow computes it from the logits, so that no
+# log(0) can occur. The mean times 100 is the sum over a batch of 100 images.
+cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=Ylogits, labels=Y_)
+cross_entropy = tf.reduce_mean(cross_entropy) * 100
+
+# The share of images whose most probable digit is the correct one.
+is_correct = tf.equal(tf.argmax(Y, 1), tf.argmax(Y_, 1))
+accuracy = tf.reduce_mean(tf.cast(is_correct, tf.float32))
+
+# ---------- Optimiser ----------
+
+# The learning rate is the share of the gradient by which a step changes the weights and biases.
+# It starts at 0.0001 + 0.003 and decays toward 0.0001: every 2000 iterations 0.003 shrinks by e.
+lr = 0.0001 + tf.train.exponential_decay(0.003, step, 2000, 1/math.e)
+optimizer = tf.train.AdamOptimizer(lr)
+train_step = optimizer.minimize(cross_entropy)
+
+# ---------- Display ----------
+
+# For the display only: all weights, all biases, and the digits as mosaics of 100 and of 1000.
+allweights = tf.concat([tf.reshape(W, [-1]) for W in (W1, W2, W3, W4, W5)], 0)
+allbiases = tf.concat([B1, B2, B3, B4, B5], 0)
+I = tensorflowvisu.tf_format_mnist_images(X, Y, Y_)
+It = tensorflowvisu.tf_format_mnist_images(X, Y, Y_, 1000, lines=25)
+datavis = tensorflowvisu.MnistDataVis()
+
+# ---------- Training ----------
+
+sess = tf.Session()
+sess.run(tf.global_variables_initializer())
+
+
+def training_step(i, update_test_data, update_train_data):
+    """Trains on a batch of 100 digits; before that, where asked to, shows how good the model is."""
+    batch_X, batch_Y = mnist.train.next_batch(100)
+
+    # Accuracy and loss on the training digits of this batch.
+    if update_train_data:
+        a, c, im, weights, biases, rate = sess.run(
+            [accuracy, cross_entropy, I, allweights, allbiases, lr],
+            feed_dict={X: batch_X, Y_: batch_Y, step: i})
+        print(str(i) + ": accuracy:" + str(a) + " loss: " + str(c)
+              + " (lr:" + str(rate) + ")")
+        datavis.append_training_curves_data(i, a, c)
+        datavis.append_data_histograms(i, weights, biases)
+        datavis.update_image1(im)
+
+    # Accuracy and loss on all test digits, which the network never trains on.
+    if update_test_data:
+        a, c, im = sess.run(
+            [accuracy, cross_entropy, It],
+            feed_dict={X: mnist.test.images, Y_: mnist.test.labels})
+        epoch = i * 100 // mnist.train.images.shape[0] + 1
+        print(str(i) + ": ********* epoch " + str(epoch) + " ********* test accuracy:" + str(a)
+              + " test loss: " + str(c))
+        datavis.append_test_curves_data(i, a, c)
+        datavis.update_image2(im)
+
+    # One step of training: the gradient of the loss, and the change that follows from it.
+    sess.run(train_step, feed_dict={X: batch_X, Y_: batch_Y, step: i})
+
+
+# 10000 + 1 iterations; the panels get training data every 20 of them and test data every 100.
+datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
+# For text only, put a # in front of the line above and take it away from the line below.
+# for i in range(10000 + 1): training_step(i, i % 100 == 0, i % 20 == 0)
+
+print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
+
+# ---------- Results ----------
