@@ -16,6 +16,7 @@ described at http://yann.lecun.com/exdb/mnist/.
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import errno
 import hashlib
@@ -388,7 +389,6 @@ def _download(names, folder):
     A host that failed is not asked again, so that a dead network costs seconds.
     """
     mirrors = list(MIRRORS)
-    _make_folder(folder)
     _remove_stale_parts(folder)
     parts = {}
     for name in names:
@@ -400,13 +400,15 @@ def _download(names, folder):
                 parts[name] = content, _parse_idx(name, content, url)
                 if not _is_original(name, content):
                     del parts[name]
-                    raise ValueError("{} is not the original file (its SHA-256 sum differs).".format(
-                        url))
+                    raise ValueError("its content is not MNIST's (the SHA-256 sum differs).")
             except (OSError, ValueError) as error:
                 _say("{} failed: {}".format(url, _reason(error)))
                 del mirrors[0]
                 continue
-            _store(os.path.join(folder, name + ".gz"), packed)
+            path = os.path.join(folder, name)
+            _set_aside(path)
+            _set_aside(path + ".gz")
+            _store(path + ".gz", lambda file: file.write(packed))
         if name not in parts:
             return None
     return parts
@@ -473,34 +475,41 @@ class _Progress:
                 self._text, "#" * int(20 * share), done / 1e6), end="", file=sys.stderr, flush=True)
 
 
-def _make_folder(folder):
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise _cannot_write(error, folder) from None
-
-
-def _store(path, content):
-    """Writes a file that is there whole or not at all; a damaged one of its name is kept aside."""
+def _store(path, write):
+    """Has write(file) fill a file that is there whole or not at all."""
     folder, name = os.path.split(path)
     part = None
     try:
+        os.makedirs(folder, exist_ok=True)
         handle, part = tempfile.mkstemp(suffix=".part", prefix=name + "-", dir=folder)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files for their owner alone; the digits are for everybody.
         os.chmod(part, 0o644)
-        raw = path[:-3] if path.endswith(".gz") else path
-        for damaged in {path, raw}:
-            if os.path.exists(damaged):
-                os.replace(damaged, _free_name(damaged + ".damaged"))
         os.replace(part, path)
     except OSError as error:
+        raise _cannot_write(error, folder) from None
+    finally:
         if part and os.path.exists(part):
             os.remove(part)
-        raise _cannot_write(error, folder) from None
+
+
+def _set_aside(path):
+    """Keeps a damaged file under another name, unless a right one has taken its place meanwhile."""
+    name = os.path.basename(path)[:-3] if path.endswith(".gz") else os.path.basename(path)
+    if not os.path.exists(path):
+        return
+    with contextlib.suppress(ValueError):
+        if _is_original(name, _read_file(path)):
+            return
+    try:
+        os.replace(path, _free_name(path + ".damaged"))
+    except FileNotFoundError:
+        pass  # Another loader was faster.
+    except OSError as error:
+        raise _cannot_write(error, os.path.dirname(path)) from None
 
 
 def _free_name(path):
@@ -515,16 +524,17 @@ def _free_name(path):
 
 def _cannot_write(error, folder):
     """The same error with a message that says what to do."""
-    advice = ("free some space there" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-              else "make that folder writable")
+    full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None))
+    advice = "free some space there" if full else "make that folder writable"
     return type(error)(error.errno, "The digits cannot be kept in {} ({}): {}, or set MNIST_DATA to"
                        " a folder that has the four files".format(folder, error.strerror, advice))
 
 
 def _remove_stale_parts(folder):
     """Removes what a loader that was killed has left; a live one writes for a moment only."""
-    for name in os.listdir(folder):
-        if name.endswith(".part") and name.split(".gz-")[0] in SHA256:
+    names = [name + ".gz-" for name in SHA256] + [_GENERATED_NAME + "-"]
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if name.endswith(".part") and name.startswith(tuple(names)):
             path = os.path.join(folder, name)
             with contextlib.suppress(OSError):
                 if time.time() - os.path.getmtime(path) > 60:
@@ -533,5 +543,230 @@ def _remove_stale_parts(folder):
 
 # ---------- Generated digits ----------
 
+_NOTICE = """
++----------------------------------------------------------------------------+
+|  THESE ARE GENERATED DIGITS, NOT MNIST. No mirror could be reached, so     |
+|  70,000 digits were drawn by this program. The lesson is the same, the     |
+|  accuracies are not. For MNIST: connect to the network and start again,    |
+|  or set MNIST_DATA to a folder that has the four files (see install.txt).  |
++----------------------------------------------------------------------------+"""
+
+# How people write the digits: x y points in per cent of the height, y downward. A stroke is a
+# smooth curve through its points, and "/" begins another one.
+_TEMPLATES = (
+    (0, "35 0, 12 12, 2 45, 10 85, 34 100, 58 88, 68 52, 60 14, 35 0"),
+    (0, "48 8, 25 2, 6 30, 6 70, 26 98, 52 92, 66 60, 60 22, 40 4, 28 10"),
+    (0, "30 0, 14 20, 8 55, 18 92, 34 98, 46 76, 50 38, 42 8, 26 4"),
+    (1, "30 0, 28 50, 26 100"),
+    (1, "10 22, 30 0 / 30 0, 30 50, 30 100"),
+    (1, "12 18, 32 0 / 32 0, 32 100 / 8 100, 56 100"),
+    (2, "6 22, 18 4, 42 0, 58 16, 52 42, 28 72, 4 98 / 4 98, 30 96, 66 98"),
+    (2, "8 20, 26 2, 50 6, 56 28, 40 60, 14 92, 8 82, 22 78, 44 94, 68 92"),
+    (2, "4 14, 34 0, 56 20, 40 58, 6 100 / 6 100, 64 100"),
+    (3, "6 12, 30 0, 54 10, 52 32, 26 46 / 26 46, 56 56, 62 80, 36 100, 4 90"),
+    (3, "6 2, 58 2 / 58 2, 26 42 / 26 42, 58 54, 60 84, 32 100, 4 90"),
+    (3, "10 14, 32 0, 54 14, 44 38, 22 48, 34 50, 58 64, 54 90, 28 100, 4 86"),
+    (4, "14 2, 8 40, 10 58 / 10 58, 36 60, 66 54 / 52 10, 50 50, 46 100"),
+    (4, "46 0, 4 66 / 4 66, 66 66 / 46 0, 46 100"),
+    (4, "10 4, 4 36, 18 54, 48 48 / 56 2, 50 48, 42 100"),
+    (5, "58 2, 14 4 / 14 4, 8 44 / 8 44, 36 38, 62 58, 54 88, 26 100, 2 88"),
+    (5, "62 4, 26 4, 12 26, 24 44, 48 54, 56 76, 36 98, 4 92"),
+    (5, "12 6, 12 42, 40 40, 58 64, 46 92, 6 98 / 12 6, 60 2"),
+    (6, "48 2, 22 22, 6 58, 14 92, 40 100, 58 80, 48 58, 24 58, 8 76"),
+    (6, "36 0, 12 44, 4 76, 22 100, 48 92, 50 68, 28 58, 8 72"),
+    (6, "58 8, 30 8, 8 40, 4 76, 24 100, 50 92, 54 66, 34 54, 10 66"),
+    (7, "2 6, 62 4 / 62 4, 42 44, 26 100"),
+    (7, "4 4, 64 4 / 64 4, 40 50, 28 100 / 20 52, 58 50"),
+    (7, "4 22, 6 4 / 6 4, 36 8, 64 2 / 64 2, 46 40, 38 100"),
+    (7, "2 14, 24 2, 54 4, 56 18, 34 54, 22 100"),
+    (8, "52 12, 30 0, 10 14, 20 38, 46 58, 56 84, 32 100, 8 84, 18 60, 44 40, 54 16"),
+    (8, "32 48, 10 30, 16 6, 36 0, 54 14, 48 36, 32 48, 8 70, 12 94, 34 100, 58 88, 54 62, 32 48"),
+    (8, "56 8, 26 2, 10 22, 32 46, 54 68, 44 96, 18 96, 8 74, 32 48, 52 26, 58 8"),
+    (9, "54 16, 34 0, 8 14, 8 40, 32 48, 52 30, 56 8 / 56 8, 52 56, 46 100"),
+    (9, "52 14, 28 2, 6 22, 18 46, 44 40, 54 14, 54 56, 38 94, 10 96"),
+    (9, "50 22, 32 2, 10 12, 8 38, 30 46, 50 24 / 50 24, 36 62, 24 100"),
+)
+
+_GENERATED_SEED = 1
+_BOX = 20  # pixels; MNIST's digits fill such a box and are centred by mass in 28 x 28
+_CURVE_STEPS = 4  # pieces of a curve between two of its points
+_CHUNK = 128  # digits drawn at a time, so that their pixels stay in the processor's cache
+
+
 def _generated_digits(folder):
-    raise NotImplementedError
+    """Makes the digits, or reads the ones that were made before."""
+    path = os.path.join(folder, _GENERATED_NAME)
+    keys = ("x_train", "y_train", "x_test", "y_test")
+    arrays = None
+    if os.path.isfile(path):
+        try:
+            arrays = _read_npz(path, keys)
+        except ValueError as error:
+            _say("{} The digits are generated anew.".format(error))
+    if arrays is None:
+        _say("making {:,} digits, which takes some seconds ...".format(
+            _TRAINING_DIGITS + _TEST_DIGITS))
+        images, labels = _draw_digits(_TRAINING_DIGITS + _TEST_DIGITS)
+        arrays = [images[:_TRAINING_DIGITS], labels[:_TRAINING_DIGITS],
+                  images[_TRAINING_DIGITS:], labels[_TRAINING_DIGITS:]]
+        try:
+            _store(path, lambda file: np.savez(file, **dict(zip(keys, arrays))))
+        except OSError as error:
+            # They serve without being kept; the next start makes the same ones.
+            _say(str(error))
+    print(_NOTICE, file=sys.stderr, flush=True)
+    return _Raw(*arrays, source=path, generated=True)
+
+
+def _draw_digits(n):
+    """Returns n digits in random order, uint8 [n, 28, 28] and [n], always the same ones.
+
+    Each is one of the templates with its own slant, rotation, proportions, stroke width and wobble.
+    Sums are taken in an order of their own and no function of the processor's is used that rounds
+    differently elsewhere, so that all machines get the same digits.
+    """
+    random = np.random.RandomState(_GENERATED_SEED)
+    labels = random.randint(0, 10, n).astype(np.uint8)
+    choice = random.randint(0, 12, n)  # 12 can be divided by 3 and 4, the templates of a digit
+    images = np.zeros([n, 28, 28], np.uint8)
+    jobs = []
+    for number, (digit, strokes) in enumerate(_TEMPLATES):
+        variants = [k for k, template in enumerate(_TEMPLATES) if template[0] == digit]
+        mine = (labels == digit) & (choice % len(variants) == variants.index(number))
+        rows = np.flatnonzero(mine)
+        for start in range(0, len(rows), _CHUNK):
+            jobs.append((strokes, rows[start:start + _CHUNK], [_GENERATED_SEED, number, start]))
+
+    def draw(job):
+        strokes, rows, seed = job
+        images[rows] = _draw_template(strokes, len(rows), np.random.RandomState(seed))
+
+    # NumPy lets several threads compute at the same time.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(draw, jobs):
+            pass
+    return images, labels
+
+
+def _draw_template(strokes, n, random):
+    """Draws n variations of a template, uint8 [n, 28, 28]."""
+    points, weights, segments = _curve(strokes)
+
+    # Wobble: each point moves a little, and the whole digit bends and stretches.
+    x = points[:, 0] - 35 + 4.4 * _normal(random, [n, len(points)])
+    y = points[:, 1] - 50 + 4.4 * _normal(random, [n, len(points)])
+    bend = _normal(random, [4, n, 1]) * 0.004
+    x, y = (x * random.uniform(0.7, 1.35, [n, 1]) + bend[0] * y * y + bend[1] * x * y,
+            y + bend[2] * x * x + bend[3] * x * y)
+    # Slant, then a rotation; t is the tangent of half its angle.
+    x = x - (0.15 + 0.28 * _normal(random, [n, 1])) * y
+    t = 0.1 * _normal(random, [n, 1])
+    cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
+    x, y = cosine * x - sine * y, sine * x + cosine * y
+
+    # The curves through the points, as vertices of short straight pieces.
+    vertices = [sum(weight * axis[:, None, k] for k, weight in enumerate(weights.T))
+                for axis in (x, y)]
+    # The size is such that the digit with its stroke fits the box.
+    radius = random.uniform(0.7, 1.9, [n, 1])
+    low = [axis.min(axis=1, keepdims=True) for axis in vertices]
+    high = [axis.max(axis=1, keepdims=True) for axis in vertices]
+    extent = np.maximum(high[0] - low[0], high[1] - low[1])
+    scale = (_BOX - 2 * radius) / extent * random.uniform(0.9, 1.0, [n, 1])
+    x, y = [((axis - (a + b) / 2) * scale + _BOX / 2
+             + random.uniform(-0.4, 0.4, [n, 1])).astype(np.float32)
+            for axis, a, b in zip(vertices, low, high)]
+
+    distance = _distance(x, y, segments)
+    ink = np.clip(radius.astype(np.float32)[:, :, None] + np.float32(0.5) - distance, 0, 1)
+    return _centred((ink * np.float32(255) + np.float32(0.5)).astype(np.uint8))
+
+
+def _normal(random, shape):
+    """Numbers that are nearly normally distributed and at most 3, made by adding alone."""
+    total = random.uniform(-1, 1, shape)
+    for _ in range(2):
+        total = total + random.uniform(-1, 1, shape)
+    return total
+
+
+def _curve(strokes):
+    """Takes a template apart: points [p, 2], and the curves through them.
+
+    The vertices of the curves are weights [v, p] times the points; segments are pairs of vertices.
+    A point that two strokes share is one point, so that they stay together.
+    """
+    points = []
+    rows = []
+    segments = []
+    for stroke in strokes.split("/"):
+        indices = []
+        for point in stroke.split(","):
+            point = tuple(float(number) for number in point.split())
+            if point not in points or point in [points[k] for k in indices]:
+                points.append(point)
+                indices.append(len(points) - 1)
+            else:
+                indices.append(points.index(point))
+        if len(indices) == 2:  # A straight stroke gets a point in its middle, to bend there.
+            (x0, y0), (x1, y1) = points[indices[0]], points[indices[1]]
+            points.append(((x0 + x1) / 2, (y0 + y1) / 2))
+            indices.insert(1, len(points) - 1)
+        # A Catmull-Rom spline, its ends doubled.
+        padded = [indices[0]] + indices + [indices[-1]]
+        for k in range(len(indices) - 1):
+            for step in range(_CURVE_STEPS + (k == len(indices) - 2)):
+                u = step / _CURVE_STEPS
+                if step or k:
+                    segments.append((len(rows) - 1, len(rows)))
+                rows.append({})
+                for index, weight in zip(padded[k:k + 4], (
+                        -u / 2 + u * u - u ** 3 / 2, 1 - 2.5 * u * u + 1.5 * u ** 3,
+                        u / 2 + 2 * u * u - 1.5 * u ** 3, (u ** 3 - u * u) / 2)):
+                    rows[-1][index] = rows[-1].get(index, 0.0) + weight
+    weights = np.zeros([len(rows), len(points)])
+    for row, entries in zip(weights, rows):
+        for index, weight in entries.items():
+            row[index] = weight
+    return np.array(points), weights, segments
+
+
+def _distance(x, y, segments):
+    """The distance of each pixel of the box to the nearest segment, float32 [n, 20, 20]."""
+    n = len(x)
+    centres = np.arange(_BOX, dtype=np.float32) + np.float32(0.5)
+    nearest = np.full([n, _BOX, _BOX], 1e6, np.float32)
+    along, across = np.empty_like(nearest), np.empty_like(nearest)
+    for a, b in segments:
+        dx, dy = x[:, b, None] - x[:, a, None], y[:, b, None] - y[:, a, None]
+        px, py = centres - x[:, a, None], centres - y[:, a, None]
+        squared = dx * dx + dy * dy + np.float32(1e-6)
+        # along: how far along the segment the nearest point of it is, from 0 to 1.
+        np.add((px * (dx / squared))[:, None, :], (py * (dy / squared))[:, :, None], out=along)
+        np.minimum(along, 1, out=along)
+        np.maximum(along, 0, out=along)
+        np.multiply(along, dx[:, :, None], out=across)
+        np.subtract(px[:, None, :], across, out=across)
+        np.multiply(along, dy[:, :, None], out=along)
+        np.subtract(py[:, :, None], along, out=along)
+        np.multiply(across, across, out=across)
+        np.multiply(along, along, out=along)
+        np.add(across, along, out=across)
+        np.minimum(nearest, across, out=nearest)
+    return np.sqrt(nearest)
+
+
+def _centred(boxes):
+    """Puts pictures [n, 20, 20] into [n, 28, 28] so that their centre of mass is in the middle."""
+    n = len(boxes)
+    mass = boxes.astype(np.int64)
+    total = mass.sum(axis=(1, 2))
+    place = np.arange(_BOX)
+    corner = []
+    for axis in (1, 2):
+        middle = (mass.sum(axis=3 - axis) * (2 * place + 1)).sum(axis=1) / (2 * total)
+        corner.append(np.clip(np.rint(14 - middle), 0, 8).astype(np.int64))
+    images = np.zeros([n, 28, 28], np.uint8)
+    images[np.arange(n)[:, None, None], corner[0][:, None, None] + place[:, None],
+           corner[1][:, None, None] + place] = boxes
+    return images

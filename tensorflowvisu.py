@@ -147,31 +147,33 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     answer, label, wrong = [tf.gather(tensor, order) for tensor in (answer, label, wrong)]
     pixels = tf.clip_by_value(tf.cast(tf.gather(X, order), tf.float32), 0.0, 1.0)
 
-    # Black ink on white or red paper; a colour image is tinted as if printed on that paper.
-    paper = tf.gather(tf.constant([_WHITE_PAPER, _RED_PAPER]), tf.cast(wrong, tf.int32))
-    if channels == 1:
-        pixels = 1.0 - pixels
-    mosaic = pixels * paper[:, None, None, :]
-
     # The small print grows with the image, and is left out where there is no room for it.
-    scale = max(1, min(height, width) // 28)
-    bitmaps = _label_bitmaps(classes, scale)
+    bitmaps = _label_bitmaps(classes, max(1, min(height, width) // 28))
     high, wide = bitmaps.shape[1:]
+    prints = []
     if high + 2 <= height and 2 * wide + 3 <= width:
         blank = tf.fill(tf.shape(label), classes)
         for number, ink, left in ((label, _LABEL_INK, 1), (answer, _ANSWER_INK, width - wide - 1)):
             print_ = tf.gather(bitmaps, tf.where(wrong, number, blank))
-            print_ = tf.pad(print_, [[0, 0], [height - high - 1, 1],
-                                     [left, width - wide - left]])[..., None]
-            mosaic = mosaic * (1.0 - print_) + print_ * tf.constant(ink)
+            prints.append((ink, tf.pad(print_, [[0, 0], [height - high - 1, 1],
+                                                [left, width - wide - left]])))
 
-    missing = n - tf.shape(mosaic)[0]
-    white = tf.fill(tf.stack([missing, height, width, 3]), 255.0)
-    mosaic = tf.reshape(tf.concat([mosaic, white], 0), [lines, n // lines, height, width, 3])
-    mosaic = tf.reshape(tf.transpose(mosaic, [0, 2, 1, 3, 4]),
-                        [lines * height, n // lines * width, 3])
+    # Black ink on white or red paper; a colour image is tinted as if printed on that paper. One
+    # colour after the other takes a third of the memory.
+    paper = tf.gather(tf.constant([_WHITE_PAPER, _RED_PAPER]), tf.cast(wrong, tf.int32))
+    missing = n - tf.shape(order)[0]
+    planes = []
+    for color in range(3):
+        plane = 1.0 - pixels[..., 0] if channels == 1 else pixels[..., color]
+        plane *= paper[:, color, None, None]
+        for ink, print_ in prints:
+            plane += print_ * (ink[color] - plane)
+        plane = tf.pad(plane, [[0, missing], [0, 0], [0, 0]], constant_values=255.0)
+        plane = tf.transpose(tf.reshape(plane, [lines, n // lines, height, width]), [0, 2, 1, 3])
+        plane = tf.reshape(plane, [lines * height, n // lines * width])
+        planes.append(tf.cast(tf.round(plane), tf.uint8))
     _mosaic_sizes[lines * height, n // lines * width] = n
-    return tf.cast(tf.round(mosaic), tf.uint8)
+    return tf.stack(planes, 2)
 
 
 # ---------- Percentile bands ----------
