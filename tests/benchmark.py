@@ -1,0 +1,219 @@
+"""Measures what the panels cost: python tests/benchmark.py [--scripts ...] [--rounds 3]
+
+Each script runs as it stands in a process of its own, in a real window (under Xvfb where there is
+no display). Within this one process three loops take turns, and the ratios are taken between
+them, so that a busy machine changes little:
+
+    bare     trains and, at the same iterations, fetches accuracy and loss
+    text     calls the script's training_step, which also collects what the panels show
+    window   the same with the live window, every update drawn
+
+Then 50 keys are pressed while the training goes on, and the time until the new layout is drawn is
+taken.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import runpy
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCRIPTS = sorted(name for name in os.listdir(ROOT) if re.match(r"mnist_\d.*\.py$", name))
+KEYS = 50
+
+
+def bare_loop(names, schedule):
+    """Trains, and fetches accuracy and loss where the script does."""
+    sess, X, Y_ = names["sess"], names["X"], names["Y_"]
+    fetched = [names["accuracy"], names["cross_entropy"]]
+    test = {X: names["mnist"].test.images, Y_: names["mnist"].test.labels}
+    for i, update_test, update_train in schedule:
+        batch_X, batch_Y = names["mnist"].train.next_batch(100)
+        batch = {X: batch_X, Y_: batch_Y}
+        for feed, pkeep in ((batch, 1.0), (test, 1.0)):
+            if feed is batch and not update_train or feed is test and not update_test:
+                continue
+            feed = dict(feed)
+            if "step" in names:
+                feed[names["step"]] = i
+            if "pkeep" in names:
+                feed[names["pkeep"]] = pkeep
+            sess.run(fetched, feed_dict=feed)
+        if "step" in names:
+            batch[names["step"]] = i
+        if "pkeep" in names:
+            batch[names["pkeep"]] = 0.75
+        sess.run(names["train_step"], feed_dict=batch)
+
+
+def press_keys(count, pause):
+    """Presses number keys in the window; prints when, on the clock that all processes share."""
+    random.seed(0)
+    for _ in range(count):
+        time.sleep(pause * random.uniform(0.7, 1.3))
+        print(time.monotonic(), flush=True)
+        subprocess.call(["xdotool", "key", random.choice("0123456789")])
+
+
+def measure(script, iterations, rounds, started):
+    """Runs in the script's own process; prints a JSON line with what was measured."""
+    sys.path.insert(0, ROOT)
+    import tensorflowvisu
+    animate = tensorflowvisu.MnistDataVis.animate
+    show, select = tensorflowvisu._Figure.show, tensorflowvisu._Figure.select
+    drawn, selected = [], []
+
+    def counted_show(self, frame):
+        boxes = show(self, frame)
+        drawn.append(time.monotonic())
+        return boxes
+
+    def timed_select(self, layout):
+        select(self, layout)
+        selected.append(time.monotonic())
+
+    tensorflowvisu._Figure.show = counted_show
+    tensorflowvisu._Figure.select = timed_select
+
+    def in_window(self, compute_step, iterations, *arguments, **options):
+        """A run in the window, which is closed at the end; returns the seconds of the training."""
+        times = {}
+
+        def step(i, update_test_data, update_train_data):
+            times.setdefault("begin", time.monotonic())
+            compute_step(i, update_test_data, update_train_data)
+            if i == iterations - 1:
+                threading.Thread(target=close).start()
+
+        def close():
+            # The last update is drawn before the window closes.
+            while not self._run.over:
+                time.sleep(0.01)
+            times["end"] = time.monotonic()
+            time.sleep(0.2)
+            subprocess.call(["xdotool", "key", "q"])
+
+        animate(self, step, iterations, *arguments, **options)
+        return times["end"] - times["begin"]
+
+    def instead(self, compute_step, all_iterations, *arguments, **options):
+        ready = time.time() - started
+        n = min(iterations, all_iterations)
+        train_every, test_every = arguments[:2]
+        schedule = [(i, i % test_every == 0 or i < test_every and i % train_every == 0,
+                     i % train_every == 0) for i in range(n)]
+        names = compute_step.__globals__
+        compute_step(0, True, True)
+        bare_loop(names, schedule[:50])
+        loops = {"bare": [], "text": [], "window": []}
+        rates = []
+        for _ in range(rounds):
+            begin = time.monotonic()
+            bare_loop(names, schedule)
+            loops["bare"].append(time.monotonic() - begin)
+            begin = time.monotonic()
+            for step in schedule:
+                compute_step(*step)
+            loops["text"].append(time.monotonic() - begin)
+            del drawn[:]
+            loops["window"].append(in_window(self, compute_step, n, *arguments, **options))
+            rates.append(len(drawn) / loops["window"][-1])
+        updates = sum(1 for step in schedule if step[1] or step[2])
+
+        # Keys, while the training goes on.
+        sender = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), "--press", str(KEYS)],
+            stdout=subprocess.PIPE, universal_newlines=True)
+        pressed = []
+        more = 10 ** 9
+
+        def until_all_pressed(i, update_test_data, update_train_data):
+            compute_step(i, update_test_data, update_train_data)
+            if sender.poll() is not None and not pressed:
+                pressed.extend(float(line) for line in sender.stdout)
+                self._run.interrupt()
+
+        del selected[:]
+        try:
+            animate(self, until_all_pressed, more, *arguments, **options)
+        except SystemExit:
+            pass
+        answers = sorted(done - begin for begin, done in zip(pressed, selected))
+        # A key that was pressed before the window had the focus answers to nothing.
+        assert len(selected) == len(pressed), (len(selected), len(pressed))
+        import resource
+        print("measured " + json.dumps({
+            "iterations": n, "updates": updates, "ready": ready, "rates": rates, "loops": loops,
+            "answer": statistics.median(answers), "worst": answers[-1],
+            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "versions": [tensorflowvisu.tf.__version__, sys.modules["matplotlib"].__version__]}))
+
+    tensorflowvisu.MnistDataVis.animate = instead
+    runpy.run_path(os.path.join(ROOT, script), run_name="__main__")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--scripts", nargs="+", default=SCRIPTS)
+    parser.add_argument("--iterations", type=int, default=2001, help="steps of each loop")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--measure", nargs=2, metavar=("SCRIPT", "TIME"), help=argparse.SUPPRESS)
+    parser.add_argument("--press", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.press:
+        time.sleep(3)
+        press_keys(arguments.press, 0.3)
+        return
+    if arguments.measure:
+        measure(arguments.measure[0], arguments.iterations, arguments.rounds,
+                float(arguments.measure[1]))
+        return
+
+    environment = dict(os.environ, MPLBACKEND=os.environ.get("MPLBACKEND", "TkAgg"))
+    server = None
+    if not environment.get("DISPLAY"):
+        if not shutil.which("Xvfb"):
+            sys.exit("There is no display; install Xvfb and xdotool to measure on a virtual one.")
+        environment["DISPLAY"] = ":79"
+        server = subprocess.Popen(["Xvfb", ":79", "-screen", "0", "1600x1000x24"],
+                                  stderr=subprocess.DEVNULL)
+        time.sleep(1)
+    print("| script | steps | bare s | text s | window s | text / bare | window / text |"
+          " updates/s | key ms | worst ms | start s | MB |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    for script in arguments.scripts:
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [sys.executable, os.path.abspath(__file__), "--iterations",
+                 str(arguments.iterations), "--rounds", str(arguments.rounds), "--measure", script,
+                 str(time.time())], cwd=folder, env=environment, stdout=subprocess.PIPE,
+                universal_newlines=True, check=True)
+        line = [line for line in done.stdout.splitlines() if line.startswith("measured ")][-1]
+        m = json.loads(line[len("measured "):])
+        bare, text, window = (m["loops"][name] for name in ("bare", "text", "window"))
+
+        def ratio(a, b):
+            return statistics.median(x / y for x, y in zip(a, b))
+
+        print("| {} | {} | {:.1f} | {:.1f} | {:.1f} | {:.2f} | {:.2f} | {:.0f} | {:.0f} | {:.0f} |"
+              " {:.1f} | {:.0f} |".format(
+                  script[6:9], m["iterations"], statistics.median(bare), statistics.median(text),
+                  statistics.median(window), ratio(text, bare), ratio(window, text),
+                  statistics.median(m["rates"]), 1000 * m["answer"], 1000 * m["worst"],
+                  m["ready"], m["memory"]), flush=True)
+    print("\nTensorFlow {}, matplotlib {}".format(*m["versions"]))
+    if server:
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main()
