@@ -313,6 +313,22 @@ class _Panel:
         for spine in self.axes.spines.values():
             spine.set_color("#bbbbbb")
 
+    def set_scales(self):
+        """Prepares the two axes of a panel with numbers: a quiet grid, few ticks."""
+        self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
+        self.axes.set_axisbelow(True)
+        self.axes.locator_params(nbins=5)
+        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR)
+
+    def place(self, bounds, low):
+        """Moves the axes to (left, bottom, width, height), parts of the figure.
+
+        low is the room below them for the label, in parts of the axes' height.
+        """
+        self.axes.set_visible(True)
+        self.axes.set_position(bounds)
+        self.axes.xaxis.set_label_coords(0.5, -low)
+
     def add(self, artist):
         # An animated artist is left out when the figure is drawn as a whole, so that what is left
         # can be kept as the background of the pictures to come.
@@ -320,11 +336,17 @@ class _Panel:
         self.artists.append(artist)
         return artist
 
+    def inside(self):
+        """The box within the axes' frame, in pixels, where the moving artists are."""
+        (x0, y0), (x1, y1) = self.axes.bbox.get_points()
+        return Bbox([[int(x0) - 2, int(y0) - 2], [int(x1) + 3, int(y1) + 3]])
+
     def set_title(self, title):
         """Returns whether the title is another one than before."""
         if title == self.axes.get_title():
             return False
-        self.axes.set_title(title, fontsize=_TITLE_POINTS, color=_TEXT_COLOR)
+        # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
+        self.axes.set_title(title, fontsize=_TITLE_POINTS, color=_TEXT_COLOR, y=1.005)
         return True
 
     def follow(self, *limits):
@@ -363,9 +385,7 @@ class _CurvesPanel(_Panel):
     def __init__(self, figure, number, column):
         super().__init__(figure, number)
         self._column = column
-        self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
-        self.axes.set_axisbelow(True)
-        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR, labelpad=2)
+        self.set_scales()
         self.training, = self.axes.plot([], [], color=_TRAINING_COLOR, linewidth=1,
                                         label="training")
         self.test, = self.axes.plot([], [], color=_TEST_COLOR, linewidth=2.5, label="test")
@@ -374,8 +394,6 @@ class _CurvesPanel(_Panel):
         legend.set_draggable(True)
         self.add(self.training)
         self.add(self.test)
-        # The legend is drawn with the curves, so that they do not run over it.
-        self.add(legend)
 
     def update(self, frame, _):
         training, test = frame.training, frame.test
@@ -399,9 +417,7 @@ class _BandsPanel(_Panel):
     def __init__(self, figure, number, color):
         super().__init__(figure, number)
         self._number = number
-        self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
-        self.axes.set_axisbelow(True)
-        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR, labelpad=2)
+        self.set_scales()
         # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
         base = np.array(matplotlib.colors.to_rgb(color))
         shades = [1 - (1 - base) * strength for strength in (0.25, 0.45, 0.7, 1.0)]
@@ -489,14 +505,18 @@ class _DigitsPanel(_Panel):
 
 
 def _averaged(picture, factor):
-    """The picture reduced by a whole factor, each pixel the mean of those it stands for."""
-    if factor == 1 or picture.dtype != np.uint8 or picture.ndim != 3:
+    """The picture reduced by a whole factor, each pixel the mean of those it stands for.
+
+    RGB gets an alpha channel, with which matplotlib draws in a third of the time.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         return picture
     height, width = (size // factor for size in picture.shape[:2])
-    blocks = picture[:height * factor, :width * factor].reshape(
-        height, factor, width, factor, picture.shape[2])
+    reduced = np.full([height, width, 4], 255, np.uint8)
+    blocks = picture[:height * factor, :width * factor].reshape(height, factor, width, factor, 3)
     rows = sum(blocks[:, k].astype(np.uint16) for k in range(factor))
-    return (sum(rows[:, :, k] for k in range(factor)) // factor ** 2).astype(np.uint8)
+    reduced[..., :3] = sum(rows[:, :, k] for k in range(factor)) // factor ** 2
+    return reduced
 
 
 class _Figure:
@@ -555,12 +575,11 @@ class _Figure:
                           for k in (row + 1, row))
                 panel = self.panels[number]
                 panel.cell = Bbox([[x0, y0], [x1, y1]])
-                panel.axes.set_visible(True)
                 # Digits have no axis below that would need the room.
                 low = 12 * point if isinstance(panel, _DigitsPanel) else bottom
-                panel.axes.set_position([
-                    (x0 + left) / width, (y0 + low) / height,
-                    max(1, x1 - x0 - left - right) / width, max(1, y1 - y0 - low - top) / height])
+                wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - low - top)
+                panel.place([(x0 + left) / width, (y0 + low) / height, wide / width, high / height],
+                            21 * point / high)
         self._status.set_position((12 * point / width, status / 2 / height))
         self._status_cell = Bbox([[0, 0], [int(width), int(status)]])
         self._arranged_for = (width, height)
@@ -591,7 +610,7 @@ class _Figure:
             return
         for number in self._visible():
             panel = self.panels[number]
-            panel.background = canvas.copy_from_bbox(panel.cell)
+            panel.background = canvas.copy_from_bbox(panel.inside())
             self._draw_artists(panel.artists, event.renderer)
         self._status_background = canvas.copy_from_bbox(self._status_cell)
         self._status.draw(event.renderer)
@@ -631,11 +650,12 @@ class _Figure:
             if number in changed:
                 self._erase(panel.cell, renderer)
                 panel.axes.draw(renderer)
-                panel.background = canvas.copy_from_bbox(panel.cell)
+                panel.background = canvas.copy_from_bbox(panel.inside())
+                boxes.append(panel.cell)
             else:
                 canvas.restore_region(panel.background)
+                boxes.append(panel.inside())
             self._draw_artists(panel.artists, renderer)
-            boxes.append(panel.cell)
         return boxes
 
     def show_status(self, text):
@@ -939,11 +959,20 @@ class MnistDataVis:
         _answer_keys(panels, run)
         figure.canvas.mpl_connect("close_event", lambda _: run.stop())
 
+        # On a screen of high resolution, toolkits enlarge the window after it has been opened.
+        figure.canvas.mpl_connect("resize_event", lambda _: _fit_screen(figure, margin=False))
+        said = None
+
         def tick():
             """Draws what is new. Returns whether to go on; called many times a second."""
+            nonlocal said
             frame = mailbox.take()
             boxes = panels.show(frame) if frame else []
-            boxes += panels.show_status(run.status(self._max_test_accuracy))
+            # Text is slow to draw, so the line at the bottom is renewed a few times a second.
+            saying = run.paused, run.over, int(4 * time.monotonic())
+            if saying != said:
+                said = saying
+                boxes += panels.show_status(run.status(self._max_test_accuracy))
             if boxes and hasattr(figure.canvas, "blit"):
                 for box in boxes:
                     figure.canvas.blit(box)
@@ -953,9 +982,17 @@ class MnistDataVis:
                 mailbox.drawn()
             return not (run.over and (run.error or run.interrupted))
 
+        def safe_tick():
+            """Ends the run where drawing fails; a toolkit would go on and let the training wait."""
+            try:
+                return tick()
+            except Exception as error:  # It is raised below.
+                run.error = run.error or error
+                return False
+
         thread = self._start_training(run, mailbox)
         try:
-            (_loop_in_window if place == "window" else _loop_in_browser)(figure, tick)
+            (_loop_in_window if place == "window" else _loop_in_browser)(figure, safe_tick)
         finally:
             run.stop()
             thread.join()
@@ -1137,9 +1174,16 @@ def _interrupts(run):
 
 def _find_place():
     """Returns "window", "browser", "notebook" or None, and why where it is None."""
+    # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
+    # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
+    chosen = isinstance(dict.__getitem__(matplotlib.rcParams, "backend"), str)
+    if not chosen and (sys.platform == "win32" or os.environ.get("DISPLAY")):
+        with contextlib.suppress(ImportError):
+            import tkinter
+            matplotlib.use("TkAgg")
     try:
-        # Where nothing is set, this chooses the first toolkit that works here.
-        import matplotlib.pyplot
+        # Where there is no choice yet, this takes the first toolkit that works here.
+        import matplotlib.pyplot as _
     except ImportError as error:
         return None, "no window could be opened ({})".format(str(error).strip().split("\n")[0])
     backend = matplotlib.get_backend().lower()
@@ -1159,31 +1203,36 @@ def _find_place():
 
 
 def _open_figure(dpi):
-    """Opens a window of matplotlib's that fits the screen, not shown yet."""
+    """Opens a window of matplotlib's, not shown yet."""
     import matplotlib.pyplot as plt
     figure = plt.figure(figsize=(_SIZE[0] / 70.0, _SIZE[1] / 70.0), dpi=dpi)
     if not isinstance(figure.canvas, FigureCanvasAgg):
         plt.close(figure)
         raise RuntimeError("the backend {} draws without Agg; choose TkAgg or QtAgg".format(
             matplotlib.get_backend()))
-    screen = _screen_size(figure.canvas.manager)
-    if screen:
-        # Some room is left for the toolbar, the window's frame and the desktop's bar.
-        width = min(_SIZE[0] * dpi / 70.0, screen[0] - 20)
-        height = min(_SIZE[1] * dpi / 70.0, screen[1] - 120)
-        figure.set_size_inches(width / dpi, height / dpi, forward=True)
+    _fit_screen(figure, margin=True)
     return figure
 
 
-def _screen_size(manager):
-    """The screen's width and height in pixels, or None where the toolkit does not tell."""
-    window = getattr(manager, "window", None)
-    if hasattr(window, "winfo_screenwidth"):  # Tk
-        return window.winfo_screenwidth(), window.winfo_screenheight()
-    if hasattr(window, "screen"):  # Qt
+def _fit_screen(figure, margin):
+    """Makes a window smaller that is larger than its screen, or, with margin, than fits there."""
+    window = getattr(figure.canvas.manager, "window", None)
+    if hasattr(window, "winfo_screenwidth"):  # Tk counts the screen's own pixels.
+        screen = window.winfo_screenwidth(), window.winfo_screenheight()
+        dpi = figure.dpi
+    elif hasattr(window, "screen"):  # Qt counts larger ones where there are very many.
         size = window.screen().size()
-        return size.width(), size.height()
-    return None
+        screen = size.width(), size.height()
+        dpi = figure.dpi / getattr(figure.canvas, "device_pixel_ratio", 1)
+    else:
+        return
+    # The toolbar, the window's frame and the desktop's bar need some room.
+    room = screen[0] - 20, screen[1] - 120
+    size = [inches * dpi for inches in figure.get_size_inches()]
+    limit = room if margin else screen
+    if size[0] > limit[0] or size[1] > limit[1]:
+        figure.set_size_inches(min(size[0], room[0]) / dpi, min(size[1], room[1]) / dpi,
+                               forward=True)
 
 
 def _window_title():
@@ -1215,16 +1264,21 @@ def _answer_keys(panels, run):
 def _loop_in_window(figure, tick):
     """Runs the toolkit's loop until the window is closed, by the user or because tick says so."""
     plt = sys.modules["matplotlib.pyplot"]
-    timer = figure.canvas.new_timer(interval=10)
+    timer = figure.canvas.new_timer(interval=5)
+    closed = threading.Event()
 
     def on_timer():
-        if not tick():
-            timer.stop()
+        # A toolkit may have called the timer once more when the window was closed.
+        if not closed.is_set() and not tick():
             plt.close(figure)
 
+    def on_close(_):
+        closed.set()
+        timer.stop()
+
+    figure.canvas.mpl_connect("close_event", on_close)
     timer.add_callback(on_timer)
     timer.start()
-    figure.canvas.mpl_connect("close_event", lambda _: timer.stop())
     plt.show(block=True)
 
 

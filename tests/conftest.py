@@ -70,21 +70,30 @@ def real_mnist():
 @pytest.fixture(scope="session")
 def screen():
     """A virtual screen of 1600 x 1000 pixels; its name, for DISPLAY."""
-    yield from _screen(":71", "1600x1000x24")
+    yield from _screen("1600x1000x24", 96)
 
 
 @pytest.fixture(scope="session")
 def small_screen():
     """A virtual screen as of an old projector."""
-    yield from _screen(":72", "1024x768x24")
+    yield from _screen("1024x768x24", 96)
 
 
-def _screen(name, size):
+@pytest.fixture(scope="session")
+def dense_screen():
+    """A virtual screen with many pixels to the inch."""
+    yield from _screen("1600x1000x24", 144)
+
+
+def _screen(size, dpi):
     need("Xvfb", "xdotool")
-    server = subprocess.Popen(["Xvfb", name, "-screen", "0", size], stderr=subprocess.DEVNULL)
-    wait_until(lambda: subprocess.call(["xdotool", "getdisplaygeometry"],
-                                       env=dict(os.environ, DISPLAY=name),
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0)
+    read, write = os.pipe()
+    # The server picks a number that is free, and writes it when it is ready.
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-dpi",
+                               str(dpi)], stderr=subprocess.DEVNULL, pass_fds=[write])
+    os.close(write)
+    with os.fdopen(read) as file:
+        name = ":" + file.readline().strip()
     yield name
     server.terminate()
     server.wait()
