@@ -1265,19 +1265,15 @@ def _loop_in_window(figure, tick):
     """Runs the toolkit's loop until the window is closed, by the user or because tick says so."""
     plt = sys.modules["matplotlib.pyplot"]
     timer = figure.canvas.new_timer(interval=5)
-    closed = threading.Event()
+    number = figure.number
 
     def on_timer():
-        # A toolkit may have called the timer once more when the window was closed.
-        if not closed.is_set() and not tick():
+        # The timer may come once more when the window has been closed, before its close_event.
+        if plt.fignum_exists(number) and not tick():
             plt.close(figure)
 
-    def on_close(_):
-        closed.set()
-        timer.stop()
-
-    figure.canvas.mpl_connect("close_event", on_close)
     timer.add_callback(on_timer)
+    figure.canvas.mpl_connect("close_event", lambda _: timer.stop())
     timer.start()
     plt.show(block=True)
 
