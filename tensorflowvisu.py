@@ -1172,19 +1172,27 @@ def _interrupts(run):
 
 # ---------- Windows, browsers and other places ----------
 
+_NO_TOOLKIT = ("matplotlib finds no toolkit for a window here (install Tk, for example with"
+               " 'sudo apt install python3-tk' or 'brew install python-tk')")
+
+
 def _find_place():
     """Returns "window", "browser", "notebook" or None, and why where it is None."""
     # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
     # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
     chosen = isinstance(dict.__getitem__(matplotlib.rcParams, "backend"), str)
-    if not chosen and (sys.platform == "win32" or os.environ.get("DISPLAY")):
-        with contextlib.suppress(ImportError):
-            import tkinter
-            matplotlib.use("TkAgg")
+    display = os.environ.get("DISPLAY")
     try:
+        if not chosen and (sys.platform == "win32" or display) and _has_tk():
+            matplotlib.use("TkAgg")
         # Where there is no choice yet, this takes the first toolkit that works here.
         import matplotlib.pyplot as _
     except ImportError as error:
+        if "headless" in str(error):
+            return None, ("the display {} cannot be opened".format(display) if display
+                          else "there is no display")
+        if not _has_tk():
+            return None, _NO_TOOLKIT
         return None, "no window could be opened ({})".format(str(error).strip().split("\n")[0])
     backend = matplotlib.get_backend().lower()
     if "inline" in backend or "ipympl" in backend or "nbagg" in backend or "widget" in backend:
@@ -1198,8 +1206,15 @@ def _find_place():
         return None, "there is no display"
     if os.environ.get("MPLBACKEND"):
         return None, "MPLBACKEND={} shows no window".format(os.environ["MPLBACKEND"])
-    return None, ("matplotlib finds no toolkit for a window here (install Tk, for example with"
-                  " 'sudo apt install python3-tk' or 'brew install python-tk')")
+    return None, _NO_TOOLKIT
+
+
+def _has_tk():
+    try:
+        import tkinter as _
+    except ImportError:
+        return False
+    return True
 
 
 def _open_figure(dpi):

@@ -67,7 +67,7 @@ def processor():
 def record(runs):
     """Adds runs to the record; one of the same script, seed and TensorFlow is replaced."""
     def key(run):
-        return run["script"], run["digits"], run["tensorflow"], run["seed"]
+        return run["script"], run["digits"], run["tensorflow"], run["seed"], run.get("edit", "")
     known = {key(run): run for run in load()}
     known.update({key(run): run for run in runs})
     with open(RECORD, "w") as file:
@@ -81,6 +81,76 @@ def load():
         return []
     with open(RECORD) as file:
         return json.load(file)
+
+
+# ---------- Into the documents ----------
+
+NEWEST, OLDEST = "2.", "1.15."
+
+
+def runs_of(script, version, digits="MNIST"):
+    """The recorded runs of a script as it stands, on TensorFlow of a version."""
+    return [run for run in load() if run["script"] == script and run["digits"] == digits
+            and run["tensorflow"].startswith(version) and not run.get("edit")]
+
+
+def spread(values, digits):
+    """Mean ± standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return "{0:.{2}f} ± {1:.{2}f}".format(statistics.mean(values), deviation, digits)
+
+
+def block(script):
+    """The results block at the end of a script."""
+    new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
+    best = [run["max_accuracy"] for run in new]
+    lines = [
+        "Max test accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
+            len(new), min(run["seed"] for run in new), max(run["seed"] for run in new)),
+        "{}, from {} to {}; test loss at the end: {}.".format(
+            spread(best, 4), min(best), max(best), spread([run["final_loss"] for run in new], 2)),
+        "TensorFlow {tensorflow}, Python {python}.".format(**new[0])
+        + " One run with TensorFlow {tensorflow}, Python {python}: {max_accuracy}.".format(**old[0]),
+        "Measured by: python tests/results.py run --seeds 0 1 2 3 4",
+    ]
+    return "".join("# " + line + "\n" for line in lines)
+
+
+def table():
+    """The table of README.md."""
+    lines = ["| script | max test accuracy | best | test loss at the end | TensorFlow 1.15.5 |"
+             " generated digits | time | memory |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for script in SCRIPTS:
+        new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
+        generated = runs_of(script, NEWEST, "generated")
+        best = [run["max_accuracy"] for run in new]
+        lines.append("| `{}` | {} | {} | {} | {} | {:.3f} | {:.0f} s | {} MB |".format(
+            script, spread(best, 4), max(best), spread([run["final_loss"] for run in new], 2),
+            old[0]["max_accuracy"],
+            statistics.mean(run["max_accuracy"] for run in generated),
+            statistics.median(run["seconds"] for run in new),
+            max(run["megabytes"] for run in new)))
+    run = runs_of(SCRIPTS[0], NEWEST)[0]
+    lines += ["", "TensorFlow {tensorflow}, NumPy {numpy}, Python {python}; {processor}; the panels"
+              " computed, without a display.".format(**run)]
+    return "\n".join(lines) + "\n"
+
+
+def write():
+    """Replaces the results in the scripts and in README.md by those of the record."""
+    for script in SCRIPTS:
+        path = os.path.join(ROOT, script)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        heading = "# ---------- Results ----------\n"
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text[:text.index(heading)] + heading + "\n" + block(script))
+    path = os.path.join(ROOT, "README.md")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    begin, end = "<!-- results -->\n", "<!-- end of results -->\n"
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text[:text.index(begin)] + begin + table() + text[text.index(end):])
 
 
 def main():

@@ -1,0 +1,95 @@
+"""Makes the pictures of README.md from real runs: python tests/pictures.py [NAME ...]
+
+Every script runs as it stands, and two of them once more with one line edited, which shows what no
+script shows alone. What the edited ones reach is added to tests/results.json.
+"""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+
+import results
+from results import ROOT, SCRIPTS
+
+DOCS = os.path.join(ROOT, "docs")
+
+# The edits: a line of a script, and what stands there instead.
+EDITS = {
+    "2.1_fixed_rate": (
+        SCRIPTS[2],
+        "lr = 0.0001 + tf.train.exponential_decay(0.003, step, 2000, 1/math.e)",
+        "lr = tf.constant(0.003)"),
+    "3.1_without_dropout": (
+        SCRIPTS[5],
+        "sess.run(train_step, feed_dict={X: batch_X, Y_: batch_Y, step: i, pkeep: 0.75})",
+        "sess.run(train_step, feed_dict={X: batch_X, Y_: batch_Y, step: i, pkeep: 1.0})"),
+}
+RUNS = dict({script[6:9]: (script, "", "") for script in SCRIPTS}, **EDITS)
+
+
+def draw(name):
+    """Runs a script in this process and draws its pictures."""
+    script, before, after = RUNS[name]
+    sys.path.insert(0, ROOT)
+    import tensorflowvisu
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    animate = tensorflowvisu.MnistDataVis.animate
+
+    def with_pictures(self, *arguments, **options):
+        animate(self, *arguments, **options)
+        # The two panels of curves, small, with large letters.
+        figure = Figure(figsize=(9.6, 3.7), dpi=100)
+        FigureCanvasAgg(figure)
+        panels = tensorflowvisu._Figure(figure, self._colors, self._test_set_size)
+        panels.set(self._frame(self._run.last_iteration))
+        panels.select("7")
+        figure.savefig(os.path.join(DOCS, "curves_{}.png".format(name)), dpi=100)
+        if name == "1.0":
+            panels = self._new_figure()
+            panels.set(self._frame(self._run.last_iteration))
+            panels.show_status(self._run.status(self._max_test_accuracy))
+            panels.figure.savefig(os.path.join(DOCS, "panels.png"), dpi=70)
+        test = self._frame().test
+        print("reached " + json.dumps({
+            "max_accuracy": float(str(self.get_max_test_accuracy())),
+            "final_accuracy": float(str(test[-1, 1].astype("float32"))),
+            "final_loss": float(str(test[-1, 2].astype("float32"))),
+            "lowest_loss": float(str(test[:, 2].min().astype("float32"))),
+            "tensorflow": tensorflowvisu.tf.__version__, "script": script, "edit": name,
+            "seed": 0, "digits": "MNIST"}))
+
+    tensorflowvisu.MnistDataVis.animate = with_pictures
+    with open(os.path.join(ROOT, script), encoding="utf-8") as file:
+        text = file.read()
+    assert not before or text.count(before) == 1
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, script)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(before, after) if before else text)
+        runpy.run_path(path, run_name="__main__")
+
+
+def main():
+    if sys.argv[1:2] == ["--draw"]:
+        draw(sys.argv[2])
+        return
+    os.makedirs(DOCS, exist_ok=True)
+    for name in sys.argv[1:] or RUNS:
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [sys.executable, os.path.abspath(__file__), "--draw", name], cwd=folder,
+                env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.PIPE, check=True,
+                universal_newlines=True)
+        reached = json.loads(done.stdout.rpartition("reached ")[2])
+        if name in EDITS:
+            results.record([reached])
+        print("{}: max test accuracy {max_accuracy}, final test loss {final_loss}".format(
+            name, **reached), flush=True)
+
+
+if __name__ == "__main__":
+    main()
