@@ -860,8 +860,7 @@ class MnistDataVis:
             try:
                 figure = _open_figure(self._dpi)
             except Exception as error:  # Each toolkit raises its own where it has no screen.
-                self._show_nowhere(run, "no window could be opened ({})".format(
-                    str(error).strip().split("\n")[0]))
+                self._show_nowhere(run, _why_no_window(error))
                 return
             self._show_live(run, figure, place)
         else:
@@ -967,16 +966,21 @@ class MnistDataVis:
             """Draws what is new. Returns whether to go on; called many times a second."""
             nonlocal said
             frame = mailbox.take()
-            boxes = panels.show(frame) if frame else []
+            boxes = []
+            if frame and place == "window":
+                boxes = panels.show(frame)
+            elif frame:
+                panels.set(frame)
             # Text is slow to draw, so the line at the bottom is renewed a few times a second.
             saying = run.paused, run.over, int(4 * time.monotonic())
             if saying != said:
                 said = saying
                 boxes += panels.show_status(run.status(self._max_test_accuracy))
-            if boxes and hasattr(figure.canvas, "blit"):
+            if place == "window":
                 for box in boxes:
                     figure.canvas.blit(box)
-            elif boxes:  # WebAgg of old versions of matplotlib.
+            elif frame or boxes:
+                # Old versions of WebAgg draw on two canvases in turn, so each has to be whole.
                 figure.canvas.draw()
             if frame:
                 mailbox.drawn()
@@ -1188,12 +1192,7 @@ def _find_place():
         # Where there is no choice yet, this takes the first toolkit that works here.
         import matplotlib.pyplot as _
     except ImportError as error:
-        if "headless" in str(error):
-            return None, ("the display {} cannot be opened".format(display) if display
-                          else "there is no display")
-        if not _has_tk():
-            return None, _NO_TOOLKIT
-        return None, "no window could be opened ({})".format(str(error).strip().split("\n")[0])
+        return None, _why_no_window(error) if _has_tk() else _NO_TOOLKIT
     backend = matplotlib.get_backend().lower()
     if "inline" in backend or "ipympl" in backend or "nbagg" in backend or "widget" in backend:
         return "notebook", None
@@ -1204,9 +1203,19 @@ def _find_place():
     if sys.platform.startswith("linux") and not (
             os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return None, "there is no display"
-    if os.environ.get("MPLBACKEND"):
+    if os.environ.get("MPLBACKEND", "").lower() == backend:
         return None, "MPLBACKEND={} shows no window".format(os.environ["MPLBACKEND"])
-    return None, _NO_TOOLKIT
+    return None, _why_no_window("headless") if display and _has_tk() else _NO_TOOLKIT
+
+
+def _why_no_window(error):
+    """Makes one sentence of what a toolkit raised where it found no screen."""
+    text = str(error).strip().split("\n")[0]
+    if "headless" in text:  # matplotlib's word.
+        display = os.environ.get("DISPLAY")
+        return ("the display {} cannot be opened".format(display) if display
+                else "there is no display")
+    return "no window could be opened ({})".format(text)
 
 
 def _has_tk():
@@ -1298,14 +1307,15 @@ def _loop_in_browser(figure, tick):
     from matplotlib.backends.backend_webagg import WebAggApplication
     import tornado.ioloop
     WebAggApplication.initialize(address="127.0.0.1")
-    url = "http://127.0.0.1:{}/{}".format(WebAggApplication.port, figure.number)
+    # This is the page of all figures; in old versions a figure's own page answers no keys.
+    url = "http://127.0.0.1:{}/".format(WebAggApplication.port)
     loop = tornado.ioloop.IOLoop.instance()
 
     def on_timer():
         if not tick():
             loop.stop()
 
-    timer = tornado.ioloop.PeriodicCallback(on_timer, 100)
+    timer = tornado.ioloop.PeriodicCallback(on_timer, 200)
     timer.start()
     _say("the panels are at {} (Ctrl-C ends the run).".format(url))
     loop.start()

@@ -89,8 +89,9 @@ def _screen(size, dpi):
     need("Xvfb", "xdotool")
     read, write = os.pipe()
     # The server picks a number that is free, and writes it when it is ready.
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-dpi",
-                               str(dpi)], stderr=subprocess.DEVNULL, pass_fds=[write])
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-noreset", "-screen", "0", size, "-dpi", str(dpi)],
+        stderr=subprocess.DEVNULL, pass_fds=[write])
     os.close(write)
     with os.fdopen(read) as file:
         name = ":" + file.readline().strip()

@@ -187,7 +187,7 @@ def test_qt(tmp_path, screen):
                 print([axes.get_visible() for axes in self.figure.axes], flush=True)
                 self.figure.canvas.manager.window.close()
             if "finished" in text:
-                QtCore.QTimer.singleShot(500, self.figure.canvas, act)
+                QtCore.QTimer.singleShot(500, act)
             return status(self, text)
         tensorflowvisu._Figure.show_status = watched
         datavis.animate"""), 1))
@@ -287,7 +287,7 @@ def served(tmp_path):
         cwd=str(tmp_path), env=environment(MPLBACKEND="WebAgg"), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, universal_newlines=True)
     line = process.stderr.readline()
-    url = re.search(r"http://127\.0\.0\.1:\d+/\d+", line)
+    url = re.search(r"http://127\.0\.0\.1:\d+/", line)
     assert url, line + process.stderr.read()
     yield url.group(), process
     process.kill()
@@ -325,7 +325,6 @@ def test_browser_shows_the_run_and_answers_keys(served, browser, tmp_path):
     def differs(before, share=0.01):
         return lambda: (np.abs(picture() - before) > 0.1).any(axis=2).mean() > share
 
-    blank = np.ones([1000, 1500, 3])[:1]
     browser.get(url)
     wait_until(lambda: (picture() < 0.5).any(axis=2).mean() > 0.01, 20)
     first = picture()
@@ -336,17 +335,14 @@ def test_browser_shows_the_run_and_answers_keys(served, browser, tmp_path):
     from selenium.webdriver.common.keys import Keys
 
     def press(key):
-        target = browser.find_element("css selector", ".ui-dialog, div[tabindex], canvas")
         ActionChains(browser).move_to_element(canvas).click().send_keys(key).perform()
-        assert target is not None
-
-    def layout():
-        """Where panels are: dark pixels of titles in the upper line, and empty columns."""
-        return picture()
 
     press(Keys.SPACE)
+    time.sleep(2)
+    shots = {"0": picture()}
     time.sleep(1)
-    shots = {"0": layout()}
+    # The training is paused, so the picture stands still.
+    assert not differs(shots["0"], 0.0005)()
     for key in "123456789":
         before = picture()
         press(key)
@@ -357,12 +353,8 @@ def test_browser_shows_the_run_and_answers_keys(served, browser, tmp_path):
     for k, name in enumerate(names):
         for other in names[:k]:
             assert (np.abs(shots[name] - shots[other]) > 0.1).mean() > 0.003, (name, other)
-    # The training is paused, so the picture stands still.
-    still = picture()
-    time.sleep(1.5)
-    assert not differs(still, 0.0005)()
     press(Keys.ESCAPE)
-    wait_until(differs(still), 20)
+    wait_until(differs(shots["9"]), 20)
     time.sleep(0.5)
     assert (np.abs(picture() - shots["0"]) > 0.1).mean() < 0.01
     press(Keys.SPACE)
@@ -375,7 +367,6 @@ def test_browser_shows_the_run_and_answers_keys(served, browser, tmp_path):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=10)
     assert output == "max test accuracy: 0.9\n" and process.returncode == 130, errors
-    assert blank.size
 
 
 def test_browser_page_is_for_this_machine_only(served):
