@@ -1,4 +1,4 @@
-"""MNIST 2.0: five layers with sigmoid neurons recognise 97.7 % of the handwritten digits.
+"""MNIST 2.0: five layers with sigmoid neurons recognise 97.9 % of the handwritten digits.
 
 The network, with the shape of every tensor; n is the number of images in a batch:
 
@@ -156,3 +156,8 @@ datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
 print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
 
 # ---------- Results ----------
+
+# Max test accuracy of 5 runs with seeds 0 to 4, mean ± standard deviation:
+# 0.9785 ± 0.0009, from 0.977 to 0.9793; test loss at the end: 11.39 ± 1.11.
+# TensorFlow 2.21.0, Python 3.12.1. One run with TensorFlow 1.15.5, Python 3.7.16: 0.9794.
+# Measured by: python tests/results.py run --seeds 0 1 2 3 4

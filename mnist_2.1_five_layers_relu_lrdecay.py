@@ -1,4 +1,4 @@
-"""MNIST 2.1: five layers with relu neurons and a decaying learning rate reach 98.1 %.
+"""MNIST 2.1: five layers with relu neurons and a decaying learning rate reach 98.3 %.
 
 The network, with the shape of every tensor; n is the number of images in a batch:
 
@@ -157,3 +157,8 @@ datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
 print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
 
 # ---------- Results ----------
+
+# Max test accuracy of 5 runs with seeds 0 to 4, mean ± standard deviation:
+# 0.9828 ± 0.0007, from 0.9817 to 0.9835; test loss at the end: 10.41 ± 0.60.
+# TensorFlow 2.21.0, Python 3.12.1. One run with TensorFlow 1.15.5, Python 3.7.16: 0.9833.
+# Measured by: python tests/results.py run --seeds 0 1 2 3 4

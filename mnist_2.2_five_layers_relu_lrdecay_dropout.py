@@ -1,4 +1,4 @@
-"""MNIST 2.2: dropout on five relu layers; 98.0 %, and the test loss no longer climbs.
+"""MNIST 2.2: dropout on five relu layers; 98.2 %, and the test loss no longer climbs.
 
 The network, with the shape of every tensor; n is the number of images in a batch:
 
@@ -158,3 +158,8 @@ datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
 print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
 
 # ---------- Results ----------
+
+# Max test accuracy of 5 runs with seeds 0 to 4, mean ± standard deviation:
+# 0.9821 ± 0.0004, from 0.9816 to 0.9826; test loss at the end: 8.25 ± 0.25.
+# TensorFlow 2.21.0, Python 3.12.1. One run with TensorFlow 1.15.5, Python 3.7.16: 0.9822.
+# Measured by: python tests/results.py run --seeds 0 1 2 3 4

@@ -1,4 +1,4 @@
-"""MNIST 3.0: a convolutional network, which looks at shapes, reaches 98.8 %.
+"""MNIST 3.0: a convolutional network, which looks at shapes, reaches 99.1 %.
 
 The network, with the shape of every tensor; n is the number of images in a batch:
 
@@ -159,3 +159,8 @@ datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
 print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
 
 # ---------- Results ----------
+
+# Max test accuracy of 5 runs with seeds 0 to 4, mean ± standard deviation:
+# 0.9906 ± 0.0009, from 0.9894 to 0.9914; test loss at the end: 5.43 ± 0.51.
+# TensorFlow 2.21.0, Python 3.12.1. One run with TensorFlow 1.15.5, Python 3.7.16: 0.9911.
+# Measured by: python tests/results.py run --seeds 0 1 2 3 4

@@ -161,3 +161,8 @@ datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
 print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
 
 # ---------- Results ----------
+
+# Max test accuracy of 5 runs with seeds 0 to 4, mean ± standard deviation:
+# 0.9924 ± 0.0005, from 0.9919 to 0.9931; test loss at the end: 3.48 ± 0.33.
+# TensorFlow 2.21.0, Python 3.12.1. One run with TensorFlow 1.15.5, Python 3.7.16: 0.9921.
+# Measured by: python tests/results.py run --seeds 0 1 2 3 4

@@ -50,7 +50,8 @@ def inspect(self, compute_step, *arguments, **options):
         "initial": initial, "rates": rates, "dropped": dropped, "loss": float(loss),
         "accuracy": float(accuracy), "probabilities": y.tolist(), "labels": labels.tolist(),
         "images": images.reshape([50, 784]).tolist(),
-        "values": [value.tolist() for value in sess.run(variables)] if len(variables) == 2 else None,
+        "values": ([value.tolist() for value in sess.run(variables)] if len(variables) == 2
+                   else None),
         "names": [name for name, value in names.items() if isinstance(value, tf.Variable)],
     }))
 

@@ -57,7 +57,8 @@ def content_of(folder):
 
 def test_sets_as_the_scripts_read_them(folder, capsys):
     sets = mnistdata.read_data_sets(str(folder), one_hot=True, reshape=False, validation_size=0)
-    assert sets.train.images.shape == (300, 28, 28, 1) and sets.test.images.shape == (100, 28, 28, 1)
+    assert sets.train.images.shape == (300, 28, 28, 1)
+    assert sets.test.images.shape == (100, 28, 28, 1)
     assert sets.train.images.dtype == sets.train.labels.dtype == np.float32
     assert sets.train.images.min() == 0 and sets.train.images.max() == 1
     assert sets.train.labels.shape == (300, 10) and (sets.train.labels.sum(axis=1) == 1).all()

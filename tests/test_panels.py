@@ -387,5 +387,6 @@ def test_earlier_pictures_are_kept(elsewhere, capsys):
     for _ in range(3):
         calls_of(2)
     names = sorted(path.name for path in elsewhere.iterdir())
-    assert len(names) == 3 and len([name for name in names if name.endswith(("-1.png", "-2.png"))]) == 2
+    assert len(names) == 3
+    assert len([name for name in names if name.endswith(("-1.png", "-2.png"))]) == 2
     assert "is kept as" in capsys.readouterr().err

@@ -214,7 +214,8 @@ def test_skeleton(name):
     assert len(code) <= 75
     assert "New in this step" in text.split('"""')[1]
     assert "import math" in text and "more_tests_at_start=True" in text
-    calls = [k for k, line in enumerate(lines) if line.startswith("datavis.animate(training_step, ")]
+    calls = [k for k, line in enumerate(lines)
+             if line.startswith("datavis.animate(training_step, ")]
     assert len(calls) == 1
     assert lines[calls[0] + 2].startswith("# for i in range(")
 
@@ -265,7 +266,8 @@ EXERCISE = [
         ("tf.reshape(b, [-1])", "tf.concat([B1, B2], 0)")]),
     ("relu", [("tf.nn.sigmoid", "tf.nn.relu")]),
     ("Adam", [("tf.train.GradientDescentOptimizer(lr)", "tf.train.AdamOptimizer(lr)")]),
-    ("biases of 0.1", [("B1 = tf.Variable(tf.zeros([200]))", "B1 = tf.Variable(tf.ones([200])/10)")]),
+    ("biases of 0.1", [
+        ("B1 = tf.Variable(tf.zeros([200]))", "B1 = tf.Variable(tf.ones([200])/10)")]),
     ("logits", [
         ("Y = tf.nn.softmax(tf.matmul(Y1, W2) + B2)",
          "Ylogits = tf.matmul(Y1, W2) + B2\nY = tf.nn.softmax(Ylogits)"),
