@@ -465,7 +465,7 @@ class _DigitsPanel(_Panel):
         self.axes.set_xticks([])
         self.axes.set_yticks([])
         self.image = self.add(self.axes.imshow(np.full([1, 1, 3], 255, np.uint8),
-                                               interpolation="nearest"))
+                                               interpolation="nearest", cmap="gray"))
         self.image.set_visible(False)
 
     def update(self, frame, pixels):
@@ -711,6 +711,17 @@ def _say(text):
     print("tensorflowvisu: " + text, file=sys.stderr, flush=True)
 
 
+def _checked_image(im):
+    """A copy of an image, which its owner may change in the meantime."""
+    image = np.array(im)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.size == 0 or image.ndim != 2 and (image.ndim != 3 or image.shape[2] not in (3, 4)):
+        raise ValueError("An image must be [height, width] or [height, width, 1, 3 or 4], not"
+                         " {}.".format(list(image.shape)))
+    return image
+
+
 class MnistDataVis:
     """Collects the data of a training run and shows it on six panels.
 
@@ -771,12 +782,18 @@ class MnistDataVis:
                 self._titles[number] = title
 
     def update_image1(self, im):
-        """Shows an image in panel 3, as uint8 [height, width, 3] or what pyplot.imshow takes."""
-        self._image1 = np.array(im)
+        """Shows an image in panel 3: uint8 or floats in [0, 1], [height, width] or with channels.
+
+        Raises ValueError for another shape, or other than 1, 3 or 4 channels.
+        """
+        self._image1 = _checked_image(im)
 
     def update_image2(self, im):
-        """Shows an image in panel 6, as uint8 [height, width, 3] or what pyplot.imshow takes."""
-        self._image2 = np.array(im)
+        """Shows an image in panel 6: uint8 or floats in [0, 1], [height, width] or with channels.
+
+        Raises ValueError for another shape, or other than 1, 3 or 4 channels.
+        """
+        self._image2 = _checked_image(im)
 
     def get_max_test_accuracy(self):
         """Returns the greatest accuracy of the test curve, nan where it has none yet."""
@@ -885,9 +902,14 @@ class MnistDataVis:
         panels.set(self._frame(run.last_iteration))
         panels.show_status(run.status(self._max_test_accuracy))
         path = _script_name() + ".png"
-        earlier = _keep_earlier(path)
-        panels.figure.savefig(path, dpi=self._dpi)
-        _say("the final panels are in {}{}.".format(path, earlier))
+        try:
+            earlier = _keep_earlier(path)
+            panels.figure.savefig(path, dpi=self._dpi)
+        except OSError as error:
+            _say("the final panels could not be written to {} ({}).".format(
+                os.path.abspath(path), error.strerror))
+        else:
+            _say("the final panels are in {}{}.".format(path, earlier))
 
     def _record(self, run, path):
         """Trains and writes a movie, a frame for every update."""

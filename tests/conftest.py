@@ -130,6 +130,27 @@ def run_python(*arguments, **options):
                           stderr=subprocess.PIPE, universal_newlines=True, timeout=600, **options)
 
 
+def on_terminal(arguments, **options):
+    """Runs Python with a terminal as its standard error; returns what is written there."""
+    pty = pytest.importorskip("pty")
+    main, other = pty.openpty()
+    process = subprocess.Popen([sys.executable] + [str(a) for a in arguments],
+                               stdout=subprocess.DEVNULL, stderr=other, **options)
+    os.close(other)
+    seen = b""
+    while True:
+        try:
+            part = os.read(main, 4096)
+        except OSError:  # The process has closed its end.
+            break
+        if not part:
+            break
+        seen += part
+    os.close(main)
+    assert process.wait() == 0, seen
+    return seen.decode()
+
+
 def script_text(name):
     with open(os.path.join(ROOT, name), encoding="utf-8") as file:
         return file.read()

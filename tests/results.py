@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -195,6 +194,7 @@ def main():
                       " {final_loss}, {seconds} s, {megabytes} MB".format(**result), flush=True)
     elif arguments.command == "one":
         run_here(arguments.script, arguments.seed)
+        import resource
         import matplotlib
         import numpy
         import mnistdata

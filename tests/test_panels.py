@@ -312,6 +312,21 @@ def test_red_part_ends_at_the_accuracy():
     assert abs(red_lines - expected) <= 28
 
 
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (28, 28, 3), (28, 28, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_of_all_kinds(shape, dtype):
+    datavis = MnistDataVis()
+    datavis.update_image1(np.ones(shape, dtype))
+    datavis.update_image2(np.zeros(shape, dtype))
+    assert figure_of(datavis).panels[3].image.get_visible()
+
+
+@pytest.mark.parametrize("shape", [(28,), (28, 28, 2), (1, 28, 28, 3), (0, 28, 3)])
+def test_an_image_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match="An image must be"):
+        MnistDataVis().update_image1(np.zeros(shape))
+
+
 # ---------- nan ----------
 
 def test_nan_is_a_gap_and_is_explained_once(capsys):
@@ -381,6 +396,14 @@ def test_an_exception_of_the_step_is_raised(elsewhere):
     with pytest.raises(KeyError, match="broken"):
         MnistDataVis().animate(step, 10)
     assert threading.active_count() == 1
+
+
+def test_a_folder_that_cannot_be_written_spoils_nothing(elsewhere, capsys, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr(tensorflowvisu.Figure, "savefig", refuse)
+    assert len(calls_of(3)) == 3
+    assert "could not be written" in capsys.readouterr().err
 
 
 def test_earlier_pictures_are_kept(elsewhere, capsys):

@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, TESTS, environment, missing, need, run_python, wait_until
+from conftest import ROOT, environment, missing, need, on_terminal, run_python, wait_until
 
 LIVE = """
 import os, sys, time
@@ -101,27 +101,9 @@ def test_ctrl_c_without_a_display(tmp_path):
     assert "Traceback" not in errors and (tmp_path / "live.png").exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there are no pseudo-terminals here")
 def test_progress_line_on_a_terminal(tmp_path):
-    import pty
-    main, other = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, str(live_script(tmp_path, iterations=301, pause=0.002))],
-        cwd=str(tmp_path), env=environment(), stdout=subprocess.PIPE, stderr=other)
-    os.close(other)
-    seen = b""
-    while True:
-        try:
-            part = os.read(main, 4096)
-        except OSError:  # The process has closed its end.
-            break
-        if not part:
-            break
-        seen += part
-    process.wait()
-    os.close(main)
-    process.stdout.close()
-    text = seen.decode()
+    text = on_terminal([live_script(tmp_path, iterations=301, pause=0.002)], cwd=str(tmp_path),
+                       env=environment())
     assert re.search(r"\riteration \d+ of 300   ·   [\d,]+ iterations/s   ·   \d+ s left", text)
     # The line is cleared before the next is printed, and at the end.
     assert re.search(r"\r +\r[^\r]*live.png", text)
