@@ -244,8 +244,8 @@ class _Rows:
 
 
 # What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
-# (iteration, 8 boundaries), the two mosaics, the six titles, the last iteration (None where it is
-# not known) and the line at the bottom.
+# (iteration, 8 boundaries), the two mosaics, the six titles, and the last iteration, None where it
+# is not known.
 _Frame = collections.namedtuple(
     "_Frame", "training test bands4 bands5 image1 image2 titles last_iteration")
 
@@ -306,7 +306,6 @@ class _Panel:
         self.artists = []
         self.background = None
         self.cell = None
-        self.stale = True
         self._own_limits = []
         self.axes.tick_params(labelsize=_TICK_POINTS, labelcolor=_QUIET_COLOR, length=3,
                               color="#bbbbbb")
@@ -530,7 +529,7 @@ class _Figure:
         self.figure = figure
         self._layout = "0"
         self._frame = None
-        self._background = None
+        self._arranged_for = None
         self._eraser = Rectangle((0, 0), 0, 0, facecolor="white", edgecolor="none",
                                  transform=IdentityTransform())
         figure.patch.set_facecolor("white")
