@@ -272,7 +272,7 @@ _GRID_COLOR = "#e4e4e4"
 _TITLE_POINTS, _TICK_POINTS, _STATUS_POINTS = 16, 11.5, 12
 
 # Room for titles and ticks around each panel, in points: left, right, bottom, top.
-_MARGINS = (46, 16, 40, 34)
+_MARGINS = (46, 22, 40, 34)
 _STATUS_HEIGHT = 24
 
 
