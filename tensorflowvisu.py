@@ -288,9 +288,9 @@ def _nice_bound(value):
 
 
 def _iteration_bound(last, total):
-    """The end of the iteration axis: 100, 200, 500, 1000, ..., and at most the run's own end."""
+    """The end of the iteration axis: 100, 500, 1000, 2000, ..., and at most the run's own end."""
     bound = 100
-    for factor in (2, 2.5, 2) * 20:
+    for factor in (5, 2, 2, 2.5) + (2, 2, 2.5) * 20:
         if last <= bound:
             break
         bound *= factor
@@ -1015,12 +1015,16 @@ class MnistDataVis:
                 run.error = run.error or error
                 return False
 
+        # A training step is short: it shall not wait 5 ms, Python's default, for a drawing's turn.
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(0.0005)
         thread = self._start_training(run, mailbox)
         try:
             (_loop_in_window if place == "window" else _loop_in_browser)(figure, safe_tick)
         finally:
             run.stop()
             thread.join()
+            sys.setswitchinterval(interval)
             sys.modules["matplotlib.pyplot"].close(figure)
         if run.error:
             raise run.error
