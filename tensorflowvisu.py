@@ -340,6 +340,24 @@ class _Panel:
         (x0, y0), (x1, y1) = self.axes.bbox.get_points()
         return Bbox([[int(x0) - 2, int(y0) - 2], [int(x1) + 3, int(y1) + 3]])
 
+    def changed_box(self, before, frame):
+        """The part of inside() where two frames differ: all of it, unless a panel knows better."""
+        return self.inside()
+
+    def _grown_box(self, before, after):
+        """The part of inside() where curves have grown; rows of two frames, in pairs."""
+        if any(not len(old) for old in before):
+            return self.inside()
+        grown = [(old[-1, 0], new[-1, 0]) for old, new in zip(before, after) if len(new) > len(old)]
+        if not grown:
+            return self.inside()
+        left, right = min(x for x, _ in grown), max(x for _, x in grown)
+        pixels = self.axes.transData.transform([[left, 0], [right, 0]])[:, 0]
+        whole = self.inside()
+        # A line reaches some pixels beyond its points.
+        x0, x1 = max(whole.x0, int(pixels[0]) - 6), min(whole.x1, int(pixels[1]) + 6)
+        return Bbox([[x0, whole.y0], [x1, whole.y1]]) if x0 < x1 else whole
+
     def set_title(self, title):
         """Returns whether the title is another one than before."""
         if title == self.axes.get_title():
@@ -409,6 +427,9 @@ class _CurvesPanel(_Panel):
             bottom = -_nice_bound(-recent.min()) if len(recent) else 0
         return self.follow(0, _iteration_bound(last, frame.last_iteration), bottom, top)
 
+    def changed_box(self, before, frame):
+        return self._grown_box((before.training, before.test), (frame.training, frame.test))
+
 
 class _BandsPanel(_Panel):
     """Seven percentile bands over time, darker toward the median."""
@@ -450,6 +471,12 @@ class _BandsPanel(_Panel):
         if bottom == top:
             bottom, top = -0.1, 0.1
         return self.follow(0, _iteration_bound(last, frame.last_iteration), bottom, top)
+
+    def changed_box(self, before, frame):
+        old, new = ((one.bands4 if self._number == 4 else one.bands5) for one in (before, frame))
+        if len(new) >= 1000:  # Columns are left out, not always the same ones.
+            return self.inside()
+        return self._grown_box((old,), (new,))
 
 
 class _DigitsPanel(_Panel):
@@ -512,6 +539,9 @@ def _averaged(picture, factor):
         return picture
     height, width = (size // factor for size in picture.shape[:2])
     reduced = np.full([height, width, 4], 255, np.uint8)
+    if factor == 1:
+        reduced[..., :3] = picture
+        return reduced
     blocks = picture[:height * factor, :width * factor].reshape(height, factor, width, factor, 3)
     rows = sum(blocks[:, k].astype(np.uint16) for k in range(factor))
     reduced[..., :3] = sum(rows[:, :, k] for k in range(factor)) // factor ** 2
@@ -637,6 +667,7 @@ class _Figure:
 
     def show(self, frame):
         """Draws a frame and returns the boxes, in pixels, of what has changed."""
+        before = self._frame
         numbers, changed = self.set(frame)
         canvas = self.figure.canvas
         renderer = canvas.get_renderer()
@@ -653,7 +684,7 @@ class _Figure:
                 boxes.append(panel.cell)
             else:
                 canvas.restore_region(panel.background)
-                boxes.append(panel.inside())
+                boxes.append(panel.changed_box(before, frame))
             self._draw_artists(panel.artists, renderer)
         return boxes
 

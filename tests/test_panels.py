@@ -27,7 +27,7 @@ def figure_of(datavis, size=None):
 
 
 def pixels_of(panels):
-    return np.asarray(panels.figure.canvas.buffer_rgba()).reshape(
+    return np.array(panels.figure.canvas.get_renderer()._renderer).reshape(
         [int(size) for size in panels.figure.bbox.size[::-1]] + [4])[..., :3].astype(int)
 
 
@@ -325,6 +325,34 @@ def test_images_of_all_kinds(shape, dtype):
 def test_an_image_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="An image must be"):
         MnistDataVis().update_image1(np.zeros(shape))
+
+
+def test_an_update_returns_all_boxes_that_it_changes():
+    """A window is given these boxes only; what is drawn must not differ elsewhere."""
+    random = random_state()
+    datavis = MnistDataVis()
+    panels = datavis._new_figure()
+    narrow = 0
+    before = None
+    for i in range(0, 900, 7):
+        datavis.append_training_curves_data(i, random.rand(), 60 + 30 * random.rand())
+        datavis.append_data_histograms(i, random.randn(100) * (1 + i / 300), random.randn(10))
+        if i % 35 == 0:
+            datavis.append_test_curves_data(i, random.rand(), 60 + 30 * random.rand())
+            datavis.update_image2(random.randint(0, 255, [280, 280, 3]).astype(np.uint8))
+        boxes = panels.show(datavis._frame())
+        after = pixels_of(panels)
+        if before is not None:
+            allowed = np.zeros(after.shape[:2], bool)
+            for box in boxes:
+                x0, y0, x1, y1 = [int(value) for value in box.extents]
+                allowed[len(allowed) - y1:len(allowed) - y0, x0:x1] = True
+            # Where a line was before, its smoothed edge may change by a shade.
+            outside = np.argwhere((abs(after - before) > 60).any(axis=2) & ~allowed)
+            assert not len(outside), (i, outside.min(axis=0), outside.max(axis=0))
+            narrow += len(boxes) > 2 and allowed.mean() < 0.2
+        before = after.copy()
+    assert narrow > 50
 
 
 # ---------- nan ----------
