@@ -1194,17 +1194,17 @@ class _Mailbox:
         self._run = run
         self._every = every
         self._free = threading.Semaphore(1)
-        self._frame = None
+        # A deque is filled and emptied in one go, whatever the other thread does meanwhile.
+        self._frames = collections.deque(maxlen=1)
 
     def put(self, frame):
         while self._every and not self._free.acquire(timeout=0.1):
             if self._run.stopped:
                 return
-        self._frame = frame
+        self._frames.append(frame)
 
     def take(self):
-        frame, self._frame = self._frame, None
-        return frame
+        return self._frames.pop() if self._frames else None
 
     def drawn(self):
         if self._every:

@@ -1,7 +1,9 @@
 """The visualiser's public names, its mosaic, its bands and the data that it keeps."""
 
 import inspect
+import sys
 import threading
+import time
 
 import matplotlib
 import numpy as np
@@ -432,6 +434,31 @@ def test_a_folder_that_cannot_be_written_spoils_nothing(elsewhere, capsys, monke
     monkeypatch.setattr(tensorflowvisu.Figure, "savefig", refuse)
     assert len(calls_of(3)) == 3
     assert "could not be written" in capsys.readouterr().err
+
+
+def test_no_frame_is_lost_between_the_threads():
+    """Where one were lost, the training would wait for ever for its drawing."""
+    class Run:
+        stopped = False
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # The threads take turns as often as they can.
+    try:
+        mailbox = tensorflowvisu._Mailbox(Run, every=True)
+        sender = threading.Thread(
+            target=lambda: [mailbox.put(number) for number in range(1, 5001)], daemon=True)
+        sender.start()
+        taken = []
+        end = time.time() + 30
+        while len(taken) < 5000 and time.time() < end:
+            frame = mailbox.take()
+            if frame:
+                taken.append(frame)
+                mailbox.drawn()
+        assert taken == list(range(1, 5001))
+    finally:
+        Run.stopped = True
+        sys.setswitchinterval(interval)
 
 
 def test_earlier_pictures_are_kept(elsewhere, capsys):
