@@ -189,10 +189,12 @@ def _ranked(data, ranks):
     Many values are first counted in bins of equal width; then only the bins with the ranks that
     are asked for are sorted.
     """
-    least, greatest = data.min(), data.max()
-    if len(data) < 20000 or least == greatest:
+    least = data.min()
+    span = float(data.max()) - float(least)
+    # The other ranges are those in which float32 would overflow.
+    if len(data) < 20000 or not 1e-30 < span < 1e30:
         return np.sort(data)[ranks]
-    bins = ((data - least) * (65535 / (float(greatest) - float(least)))).astype(np.uint16)
+    bins = ((data - least) * (65535 / span)).astype(np.uint16)
     counts = np.bincount(bins, minlength=65536)
     ends = counts.cumsum()
     wanted, place = np.unique(np.searchsorted(ends, ranks, side="right"), return_inverse=True)
@@ -262,7 +264,7 @@ _LAYOUTS = {
 _KEYS = dict({key: key for key in _LAYOUTS}, escape="0")
 _PAUSE_KEYS = (" ", "space")
 
-_SIZE = (1344, 756)  # pixels, at 70 dots per inch
+_INCHES = (19.2, 10.8)  # 1344 x 756 pixels at 70 dots per inch
 _TRAINING_COLOR = "#2f6db5"
 _TEST_COLOR = "#cf3e4b"
 _BAND_COLORS = ("#2f6db5", "#cf3e4b", "#3c9a5f")  # blue, red, green
@@ -274,6 +276,8 @@ _TITLE_POINTS, _TICK_POINTS, _STATUS_POINTS = 16, 11.5, 12
 # Room for titles and ticks around each panel, in points: left, right, bottom, top.
 _MARGINS = (46, 22, 40, 34)
 _STATUS_HEIGHT = 24
+
+_MOST_COLUMNS = 1000
 
 
 def _nice_bound(value):
@@ -298,11 +302,16 @@ def _iteration_bound(last, total):
 
 
 class _Panel:
-    """One of the six panels: its axes, its moving artists and the limits that it set itself."""
+    """One of the six panels: its axes, its moving artists and the limits that it set itself.
 
-    def __init__(self, figure, number):
-        # Without a label, old versions of matplotlib take axes at one place for the same.
-        self.axes = figure.add_axes([0, 0, 1, 1], label="panel {}".format(number))
+    fields are the fields of a frame that it shows.
+    """
+
+    def __init__(self, figure, *fields):
+        # Without a label of their own, old versions of matplotlib take axes at one place for the
+        # same.
+        self.axes = figure.add_axes([0, 0, 1, 1], label="panel {}".format(len(figure.axes)))
+        self.fields = fields
         self.artists = []
         self.background = None
         self.cell = None
@@ -311,13 +320,6 @@ class _Panel:
                               color="#bbbbbb")
         for spine in self.axes.spines.values():
             spine.set_color("#bbbbbb")
-
-    def set_scales(self):
-        """Prepares the two axes of a panel with numbers: a quiet grid, few ticks."""
-        self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
-        self.axes.set_axisbelow(True)
-        self.axes.locator_params(nbins=5)
-        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR)
 
     def place(self, bounds, low):
         """Moves the axes to (left, bottom, width, height), parts of the figure.
@@ -340,23 +342,13 @@ class _Panel:
         (x0, y0), (x1, y1) = self.axes.bbox.get_points()
         return Bbox([[int(x0) - 2, int(y0) - 2], [int(x1) + 3, int(y1) + 3]])
 
+    def pairs(self, before, frame):
+        """What the panel shows of two frames, side by side."""
+        return [(getattr(before, field), getattr(frame, field)) for field in self.fields]
+
     def changed_box(self, before, frame):
         """The part of inside() where two frames differ: all of it, unless a panel knows better."""
         return self.inside()
-
-    def _grown_box(self, before, after):
-        """The part of inside() where curves have grown; rows of two frames, in pairs."""
-        if any(not len(old) for old in before):
-            return self.inside()
-        grown = [(old[-1, 0], new[-1, 0]) for old, new in zip(before, after) if len(new) > len(old)]
-        if not grown:
-            return self.inside()
-        left, right = min(x for x, _ in grown), max(x for _, x in grown)
-        pixels = self.axes.transData.transform([[left, 0], [right, 0]])[:, 0]
-        whole = self.inside()
-        # A line reaches some pixels beyond its points.
-        x0, x1 = max(whole.x0, int(pixels[0]) - 6), min(whole.x1, int(pixels[1]) + 6)
-        return Bbox([[x0, whole.y0], [x1, whole.y1]]) if x0 < x1 else whole
 
     def set_title(self, title):
         """Returns whether the title is another one than before."""
@@ -396,13 +388,39 @@ class _Panel:
             self.axes.set_ylim(self._own_limits[-1][2:])
 
 
-class _CurvesPanel(_Panel):
+class _RowsPanel(_Panel):
+    """A panel of rows that grow with the iterations, with two axes, a quiet grid and few ticks."""
+
+    def __init__(self, figure, *fields):
+        super().__init__(figure, *fields)
+        self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
+        self.axes.set_axisbelow(True)
+        self.axes.locator_params(nbins=5)
+        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR)
+
+    def differs(self, before, frame):
+        return any(len(old) != len(new) for old, new in self.pairs(before, frame))
+
+    def changed_box(self, before, frame):
+        # From the last row that was there before on, everything may be new.
+        new = [new[max(0, len(old) - 1):, 0] for old, new in self.pairs(before, frame)
+               if len(old) != len(new)]
+        x = np.concatenate(new) if new else np.zeros(0)
+        whole = self.inside()
+        if not len(x):
+            return whole
+        left, right = self.axes.transData.transform([[x.min(), 0], [x.max(), 0]])[:, 0]
+        # A line reaches some pixels beyond its points.
+        x0, x1 = max(whole.x0, int(left) - 6), min(whole.x1, int(right) + 6)
+        return Bbox([[x0, whole.y0], [x1, whole.y1]]) if x0 < x1 else whole
+
+
+class _CurvesPanel(_RowsPanel):
     """A curve of the training batches and one of the test digits, against the iteration."""
 
-    def __init__(self, figure, number, column):
-        super().__init__(figure, number)
+    def __init__(self, figure, column):
+        super().__init__(figure, "training", "test")
         self._column = column
-        self.set_scales()
         self.training, = self.axes.plot([], [], color=_TRAINING_COLOR, linewidth=1,
                                         label="training")
         self.test, = self.axes.plot([], [], color=_TEST_COLOR, linewidth=2.5, label="test")
@@ -412,7 +430,7 @@ class _CurvesPanel(_Panel):
         self.add(self.training)
         self.add(self.test)
 
-    def update(self, frame, _):
+    def update(self, frame):
         training, test = frame.training, frame.test
         for line, rows in ((self.training, training), (self.test, test)):
             # A value that is not finite, nan or an infinity, is a gap in the curve.
@@ -427,17 +445,12 @@ class _CurvesPanel(_Panel):
             bottom = -_nice_bound(-recent.min()) if len(recent) else 0
         return self.follow(0, _iteration_bound(last, frame.last_iteration), bottom, top)
 
-    def changed_box(self, before, frame):
-        return self._grown_box((before.training, before.test), (frame.training, frame.test))
 
-
-class _BandsPanel(_Panel):
+class _BandsPanel(_RowsPanel):
     """Seven percentile bands over time, darker toward the median."""
 
-    def __init__(self, figure, number, color):
-        super().__init__(figure, number)
-        self._number = number
-        self.set_scales()
+    def __init__(self, figure, field, color):
+        super().__init__(figure, field)
         # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
         base = np.array(matplotlib.colors.to_rgb(color))
         shades = [1 - (1 - base) * strength for strength in (0.25, 0.45, 0.7, 1.0)]
@@ -445,15 +458,15 @@ class _BandsPanel(_Panel):
         self.axes.add_collection(self.bands, autolim=False)
         self.follow(0, 100, -0.1, 0.1)
 
-    def update(self, frame, _):
-        rows = frame.bands4 if self._number == 4 else frame.bands5
+    def update(self, frame):
+        rows = getattr(frame, self.fields[0])
         if not len(rows):
             return False
         last = rows[-1, 0]
         finite = np.isfinite(rows[:, 1:]).all(axis=1)
         known = rows[finite, 1:]
         # More columns than pixels would be drawn for nothing.
-        step = 1 + len(rows) // 1000
+        step = 1 + len(rows) // _MOST_COLUMNS
         polygons = []
         for run in np.split(np.arange(len(rows)), np.flatnonzero(~finite)):
             run = run[finite[run]]
@@ -473,32 +486,35 @@ class _BandsPanel(_Panel):
         return self.follow(0, _iteration_bound(last, frame.last_iteration), bottom, top)
 
     def changed_box(self, before, frame):
-        old, new = ((one.bands4 if self._number == 4 else one.bands5) for one in (before, frame))
-        if len(new) >= 1000:  # Columns are left out, not always the same ones.
-            return self.inside()
-        return self._grown_box((old,), (new,))
+        if len(getattr(frame, self.fields[0])) >= _MOST_COLUMNS:
+            return self.inside()  # Columns are left out, not always the same ones.
+        return super().changed_box(before, frame)
 
 
 class _DigitsPanel(_Panel):
     """A mosaic of digits, with a scale at the left where test_set_size is given."""
 
-    def __init__(self, figure, number, test_set_size=None):
-        super().__init__(figure, number)
+    def __init__(self, figure, field, test_set_size=None):
+        super().__init__(figure, field)
         self._test_set_size = test_set_size
-        self._number = number
         self._picture = None
         self._reduced = None
+        self.axes.set_anchor("N")
         self.axes.set_xticks([])
         self.axes.set_yticks([])
         self.image = self.add(self.axes.imshow(np.full([1, 1, 3], 255, np.uint8),
                                                interpolation="nearest", cmap="gray"))
         self.image.set_visible(False)
 
-    def update(self, frame, pixels):
-        picture = frame.image1 if self._number == 3 else frame.image2
+    def differs(self, before, frame):
+        return any(old is not new for old, new in self.pairs(before, frame))
+
+    def update(self, frame):
+        picture = getattr(frame, self.fields[0])
         if picture is None:
             return False
         height, width = picture.shape[:2]
+        pixels = self.axes.bbox.size
         # A mosaic far larger than its panel is averaged down first, for legible digits.
         factor = max(1, int(min(width / max(1, pixels[0]), height / max(1, pixels[1])) + 0.15))
         if picture is self._picture and factor == self._reduced:
@@ -510,7 +526,6 @@ class _DigitsPanel(_Panel):
             self.image.set_extent((-0.5, width - 0.5, height - 0.5, -0.5))
             self.image.set_visible(True)
             self._set_scale(height, width)
-            self.axes.set_anchor("N")
             self._own_limits.clear()
             self.follow(-0.5, width - 0.5, height - 0.5, -0.5)
         # Enlarged digits look best smoothed a little, pixels of a zoom as pixels.
@@ -555,18 +570,19 @@ class _Figure:
     and draws the curves, bands and digits over them, so it costs a fraction of a whole drawing.
     """
 
-    def __init__(self, figure, colors, test_set_size):
+    def __init__(self, figure, frame, colors, test_set_size):
         self.figure = figure
         self._layout = "0"
-        self._frame = None
+        self._frame = frame
         self._arranged_for = None
         self._eraser = Rectangle((0, 0), 0, 0, facecolor="white", edgecolor="none",
                                  transform=IdentityTransform())
         figure.patch.set_facecolor("white")
         self.panels = {
-            1: _CurvesPanel(figure, 1, column=1), 2: _CurvesPanel(figure, 2, column=2),
-            3: _DigitsPanel(figure, 3), 4: _BandsPanel(figure, 4, colors[0]),
-            5: _BandsPanel(figure, 5, colors[1]), 6: _DigitsPanel(figure, 6, test_set_size),
+            1: _CurvesPanel(figure, column=1), 2: _CurvesPanel(figure, column=2),
+            3: _DigitsPanel(figure, "image1"), 4: _BandsPanel(figure, "bands4", colors[0]),
+            5: _BandsPanel(figure, "bands5", colors[1]),
+            6: _DigitsPanel(figure, "image2", test_set_size),
         }
         self._status = figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
                                    verticalalignment="center", animated=True)
@@ -612,8 +628,7 @@ class _Figure:
         self._status.set_position((12 * point / width, status / 2 / height))
         self._status_cell = Bbox([[0, 0], [int(width), int(status)]])
         self._arranged_for = (width, height)
-        if self._frame is not None:
-            self._update(self._visible())
+        self._update(self._visible())
 
     def _on_resize(self, _):
         self._arrange()
@@ -655,14 +670,15 @@ class _Figure:
         for number in numbers:
             panel = self.panels[number]
             titled = panel.set_title(self._frame.titles[number - 1])
-            if panel.update(self._frame, panel.axes.bbox.size) or titled:
+            if panel.update(self._frame) or titled:
                 changed.append(number)
         return changed
 
     def set(self, frame):
         """Takes a frame; returns the panels that it changes, and those whose background too."""
         before, self._frame = self._frame, frame
-        numbers = [number for number in self._visible() if _differs(before, frame, number)]
+        numbers = [number for number in self._visible() if before.titles != frame.titles
+                   or self.panels[number].differs(before, frame)]
         return numbers, self._update(numbers)
 
     def show(self, frame):
@@ -711,26 +727,10 @@ class _Figure:
         self.figure.canvas.draw()
 
 
-# The fields of a frame that a panel shows.
-_FIELDS = {1: ("training", "test"), 2: ("training", "test"), 3: ("image1",), 4: ("bands4",),
-           5: ("bands5",), 6: ("image2",)}
-
-
-def _differs(before, frame, number):
-    """Whether a panel has anything new to draw."""
-    if before is None or before.titles != frame.titles:
-        return True
-    for field in _FIELDS[number]:
-        old, new = getattr(before, field), getattr(frame, field)
-        if old is not new and (old is None or len(old) != len(new) or field.startswith("image")):
-            return True
-    return False
-
-
 # ---------- The visualiser ----------
 
 _LOG0_NOTICE = (
-    "tensorflowvisu: the {} at iteration {} is not a finite number, so its curve has a gap. Where"
+    "the {} at iteration {} is not a finite number, so its curve has a gap. Where"
     " the network gives the correct answer a probability of 0, log(0) makes the loss nan. The"
     " cure is the codelab's update 4/4, tf.nn.softmax_cross_entropy_with_logits, as in"
     " mnist_2.0_five_layers_sigmoid.py.")
@@ -837,12 +837,13 @@ class MnistDataVis:
         """Says once why a number may not be finite; the run goes on."""
         if not np.isfinite(value) and not self._log0_said:
             self._log0_said = True
-            print(_LOG0_NOTICE.format(what, x), file=sys.stderr, flush=True)
+            _say(_LOG0_NOTICE.format(what, x))
 
-    def _frame(self, last_iteration=None):
+    def _frame(self):
+        """What the panels have to show now."""
         return _Frame(self._training.view(), self._test.view(), self._bands4.view(),
                       self._bands5.view(), self._image1, self._image2, tuple(self._titles),
-                      last_iteration)
+                      self._run.last_iteration if self._run else None)
 
     # Training
 
@@ -871,7 +872,7 @@ class MnistDataVis:
         for name, value in (("iterations", iterations),
                             ("train_data_update_freq", train_data_update_freq),
                             ("test_data_update_freq", test_data_update_freq)):
-            if isinstance(value, bool) or value != int(value) or value < 1:
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
                 raise ValueError("{} must be a whole number from 1 on, not {!r}.".format(
                     name, value))
 
@@ -913,11 +914,15 @@ class MnistDataVis:
         else:
             self._show_nowhere(run, reason)
 
+    def _panels_on(self, figure):
+        """The panels with what they have to show now, on a matplotlib figure with its canvas."""
+        return _Figure(figure, self._frame(), self._colors, self._test_set_size)
+
     def _new_figure(self):
-        """A figure that needs no display."""
-        figure = Figure(figsize=(_SIZE[0] / 70.0, _SIZE[1] / 70.0), dpi=self._dpi)
+        """The same on a figure that needs no display."""
+        figure = Figure(figsize=_INCHES, dpi=self._dpi)
         FigureCanvasAgg(figure)
-        return _Figure(figure, self._colors, self._test_set_size)
+        return self._panels_on(figure)
 
     def _show_nowhere(self, run, reason):
         """Trains at text speed and leaves the final panels as a picture."""
@@ -925,11 +930,10 @@ class MnistDataVis:
         line = _ProgressLine()
         try:
             for _ in run.steps(before_update=line.clear):
-                line.show(run.status())
+                line.show(run)
         finally:
             line.clear()
         panels = self._new_figure()
-        panels.set(self._frame(run.last_iteration))
         panels.show_status(run.status(self._max_test_accuracy))
         path = _script_name() + ".png"
         try:
@@ -967,10 +971,10 @@ class MnistDataVis:
         line = _ProgressLine()
         with writer.saving(panels.figure, path, self._dpi):
             for _ in run.steps(before_update=line.clear):
-                panels.set(self._frame(run.last_iteration))
+                panels.set(self._frame())
                 panels.show_status(run.status())
                 writer.grab_frame()
-                line.show(run.status())
+                line.show(run)
             line.clear()
         _say("the movie is {}{}.".format(path, earlier))
 
@@ -983,7 +987,7 @@ class MnistDataVis:
 
         def show(status):
             nonlocal handle
-            panels.set(self._frame(run.last_iteration))
+            panels.set(self._frame())
             panels.show_status(status)
             buffer = io.BytesIO()
             panels.figure.savefig(buffer, format="png", dpi=self._dpi)
@@ -1003,7 +1007,7 @@ class MnistDataVis:
 
     def _show_live(self, run, figure, place):
         """Trains on a thread of its own, while this one draws what is new and answers keys."""
-        panels = _Figure(figure, self._colors, self._test_set_size)
+        panels = self._panels_on(figure)
         figure.canvas.manager.set_window_title(_window_title())
         # A window shows every update; a browser is sent as many as it can take.
         mailbox = _Mailbox(run, every=place == "window")
@@ -1074,7 +1078,7 @@ class MnistDataVis:
                     if session is not None:
                         stack.enter_context(session.as_default())
                     for _ in run.steps():
-                        mailbox.put(self._frame(run.last_iteration))
+                        mailbox.put(self._frame())
             except BaseException as error:  # The main thread raises it again.
                 run.error = error
             finally:
@@ -1158,7 +1162,7 @@ class _Run:
                 text += "   ·   max test accuracy " + str(max_test_accuracy)
             return text
         parts = ["iteration {:,} of {:,}".format(max(0, self._done - 1), self.last_iteration)]
-        digits = getattr(sys.modules.get("mnistdata"), "latest", None)
+        digits = _digits_read()
         if digits:
             parts.append("epoch {}".format(digits.train.epochs_completed + 1))
         if self.paused:
@@ -1171,6 +1175,11 @@ class _Run:
         if digits and digits.generated:
             parts.append("generated digits")
         return "   ·   ".join(parts)
+
+
+def _digits_read():
+    """The sets that the script has read with mnistdata, where it has."""
+    return getattr(sys.modules.get("mnistdata"), "latest", None)
 
 
 def _duration(seconds):
@@ -1285,7 +1294,7 @@ def _has_tk():
 def _open_figure(dpi):
     """Opens a window of matplotlib's, not shown yet."""
     import matplotlib.pyplot as plt
-    figure = plt.figure(figsize=(_SIZE[0] / 70.0, _SIZE[1] / 70.0), dpi=dpi)
+    figure = plt.figure(figsize=_INCHES, dpi=dpi)
     if not isinstance(figure.canvas, FigureCanvasAgg):
         plt.close(figure)
         raise RuntimeError("the backend {} draws without Agg; choose TkAgg or QtAgg".format(
@@ -1316,7 +1325,7 @@ def _fit_screen(figure, margin):
 
 
 def _window_title():
-    digits = getattr(sys.modules.get("mnistdata"), "latest", None)
+    digits = _digits_read()
     return _script_name() + (" - generated digits" if digits and digits.generated else "")
 
 
@@ -1406,10 +1415,10 @@ class _ProgressLine:
     def __init__(self):
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._length = 0
-        self._shown = 0.0
 
-    def show(self, text):
+    def show(self, run):
         if self._terminal:
+            text = run.status()
             self._length = len(text)
             print("\r" + text, end="", file=sys.stderr, flush=True)
 

@@ -59,13 +59,11 @@ def draw(name):
 
     def with_pictures(self, *arguments, **options):
         animate(self, *arguments, **options)
-        frame, status = self._frame(self._run.last_iteration), self._run.status(
-            self._max_test_accuracy)
+        status = self._run.status(self._max_test_accuracy)
         # The two panels of curves, small, with large letters, zoomed to where the steps differ.
         figure = Figure(figsize=(9.6, 4), dpi=100)
         FigureCanvasAgg(figure)
-        panels = tensorflowvisu._Figure(figure, self._colors, self._test_set_size)
-        panels.set(frame)
+        panels = self._panels_on(figure)
         panels.show_status(status)
         panels.select("7")
         panels.panels[1].axes.set_ylim((0.8, 1) if name == "1.0" else (0.92, 1))
@@ -73,7 +71,6 @@ def draw(name):
         save(figure, "curves_{}.png".format(name), 100)
         if name == "1.0":
             panels = self._new_figure()
-            panels.set(frame)
             panels.show_status(status)
             save(panels.figure, "panels.png", 70)
         test = self._frame().test

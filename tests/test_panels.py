@@ -20,10 +20,9 @@ DEFAULT_TITLES = ["Accuracy", "Cross entropy loss", "Training digits", "Weights"
                   "Test digits"]
 
 
-def figure_of(datavis, size=None):
+def figure_of(datavis):
     """The panels as they are drawn without a display."""
     panels = datavis._new_figure()
-    panels.set(datavis._frame())
     panels.figure.canvas.draw()
     return panels
 
@@ -159,7 +158,10 @@ def test_mosaic_refuses_what_it_cannot_show(shape, classes, options, word):
 
 @pytest.mark.parametrize("data", [
     np.arange(71.0), random_state().randn(185300).astype(np.float32), [3, 1, 2], [5], np.ones(100),
-    random_state().randn(6, 5, 4), np.arange(7), [1, 2]])
+    random_state().randn(6, 5, 4), np.arange(7), [1, 2], np.zeros(30000, np.float32),
+    1e-38 * random_state().randn(30000).astype(np.float32), 1e38 * random_state().rand(30000),
+    np.append(1e9, random_state().randn(30000)).astype(np.float32),
+    random_state().randint(0, 5, 30000)])
 def test_bands_hold_equal_shares(data):
     boundaries = probability_distribution(data)
     ordered = np.sort(np.ravel(data).astype(float))
@@ -329,15 +331,20 @@ def test_an_image_of_another_shape_is_refused(shape):
         MnistDataVis().update_image1(np.zeros(shape))
 
 
-def test_an_update_returns_all_boxes_that_it_changes():
-    """A window is given these boxes only; what is drawn must not differ elsewhere."""
+@pytest.mark.parametrize("points", [[0], [6, 2, -40, 3]])
+def test_an_update_returns_all_boxes_that_it_changes(points):
+    """A window is given these boxes only; what is drawn must not differ elsewhere.
+
+    A step may append several points, and not in the order of their iterations.
+    """
     random = random_state()
     datavis = MnistDataVis()
     panels = datavis._new_figure()
     narrow = 0
     before = None
     for i in range(0, 900, 7):
-        datavis.append_training_curves_data(i, random.rand(), 60 + 30 * random.rand())
+        for point in points:
+            datavis.append_training_curves_data(i + point, random.rand(), 60 + 30 * random.rand())
         datavis.append_data_histograms(i, random.randn(100) * (1 + i / 300), random.randn(10))
         if i % 35 == 0:
             datavis.append_test_curves_data(i, random.rand(), 60 + 30 * random.rand())
@@ -355,6 +362,17 @@ def test_an_update_returns_all_boxes_that_it_changes():
             narrow += len(boxes) > 2 and allowed.mean() < 0.2
         before = after.copy()
     assert narrow > 50
+
+
+def test_first_data_in_a_window_that_was_drawn_before():
+    datavis = MnistDataVis("", "", "", "", "", "")
+    panels = datavis._new_figure()
+    panels.figure.canvas.draw()
+    datavis.append_data_histograms(0, [-0.1, 0.1], [-0.1, 0.1])
+    panels.show(datavis._frame())
+    datavis.append_data_histograms(9, [-0.1, 0.1], [-0.1, 0.1])
+    panels.show(datavis._frame())
+    assert len(panels.panels[4].bands.get_paths()) == 4
 
 
 # ---------- nan ----------
@@ -406,7 +424,8 @@ def test_tests_at_start(elsewhere):
     assert tests == [100, 200]
 
 
-@pytest.mark.parametrize("arguments", [(0,), (-1,), (1.5,), (10, 0), (10, 5, 0), (True,)])
+@pytest.mark.parametrize("arguments", [
+    (0,), (-1,), (1.5,), (10.0,), ("10",), (None,), (10, 0), (10, 5, 0), (True,)])
 def test_animate_refuses_what_would_train_nothing(arguments):
     with pytest.raises(ValueError, match="whole number"):
         calls_of(*arguments)
