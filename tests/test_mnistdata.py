@@ -35,12 +35,21 @@ def alone(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """The files of a small set of digits, drawn once."""
+    path = tmp_path_factory.mktemp("drawn")
+    write_digits(path, 300, 100)
+    return content_of(path)
+
+
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, drawn):
     """A folder with a small set of digits, raw."""
     path = tmp_path / "digits"
     path.mkdir()
-    write_digits(path, 300, 100)
+    for name, content in drawn.items():
+        (path / name).write_bytes(content)
     return path
 
 
@@ -359,7 +368,7 @@ def trickle(handler, content):
     for part in range(4):
         handler.wfile.write(content[part * len(content) // 4:(part + 1) * len(content) // 4])
         handler.wfile.flush()
-        time.sleep(0.4)
+        time.sleep(0.15)
 
 
 def test_download_once_and_never_again(mirrors, tmp_path, capsys):
@@ -386,8 +395,11 @@ def test_first_mirror_bad_second_good(mirrors, tmp_path, capsys, behave, words):
     assert len(list((tmp_path / "data").iterdir())) == 4
 
 
-def test_slow_but_steady(mirrors, tmp_path):
+def test_slow_but_steady(mirrors, tmp_path, monkeypatch):
     mirrors(trickle)
+    # A file takes 0.6 seconds, its longest silence 0.15.
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 2)
+    monkeypatch.setattr(mnistdata, "SLOWEST", 10)
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
 
 
