@@ -11,26 +11,29 @@ The digits come from the first of these places that has them:
 4. a download from one of the MIRRORS,
 5. generated digits, made on the spot, where no mirror answers.
 
-MNIST was made by Yann LeCun, Corinna Cortes and Christopher Burges. The IDX file format is
-described at http://yann.lecun.com/exdb/mnist/.
+MNIST was made by Yann LeCun, Corinna Cortes and Christopher Burges; the format of its files, IDX,
+is described at http://yann.lecun.com/exdb/mnist/.
 """
 
 import collections
-import concurrent.futures
 import contextlib
 import errno
+import glob
 import hashlib
 import http.client
-import operator
+import io
 import os
 import socket
+import ssl
 import struct
 import sys
-import tempfile
+import textwrap
+import threading
 import time
+import types
 import urllib.error
-import urllib.parse
 import urllib.request
+import zipfile
 import zlib
 
 import numpy as np
@@ -44,8 +47,10 @@ MIRRORS = [
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 ]
 
-# A host that is silent for this many seconds counts as out of reach.
+# A mirror that gives less than SLOWEST bytes a second over TIMEOUT seconds is left for the next
+# one. It may take twice that time to begin; failures take six times that time in all.
 TIMEOUT = 10
+SLOWEST = 50000
 
 # The SHA-256 sums of the uncompressed files.
 SHA256 = collections.OrderedDict([
@@ -55,15 +60,19 @@ SHA256 = collections.OrderedDict([
     ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 ])
 
+# No file is read or unpacked beyond these sizes; the largest one has 9.9 MB, and 47 unpacked.
+_PACKED = 16 * 10 ** 6
+_UNPACKED = 48 * 10 ** 6
 _TRAINING_DIGITS = 60000
 _TEST_DIGITS = 10000
-_MAGIC_IMAGES = 2051
-_MAGIC_LABELS = 2049
+_MAGIC = {3: 2051, 1: 2049}  # of images and labels, by the dimensions of their arrays
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _GENERATED_NAME = "generated-digits.npz"
+_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_KERAS_FALLBACK = "/tmp/.keras"  # where Keras keeps its copy if the home folder is not writable
 
-# Where the digits that were read last came from. The window's title and its progress line tell it.
-latest = None
+latest = None  # the Datasets that were read last, for the window's title
+_batch_lock = threading.Lock()  # the module's, so that a DataSet can be copied and pickled
 
 
 class DataSet:
@@ -78,8 +87,8 @@ class DataSet:
         self.labels = labels
         self.epochs_completed = 0
         self._random = np.random.RandomState(seed)
-        self._order = None
-        self._position = 0
+        self._rows = np.empty(0, np.int64)  # those that come next
+        self._drawn = 0
 
     @property
     def num_examples(self):
@@ -89,29 +98,22 @@ class DataSet:
     def next_batch(self, batch_size):
         """Returns the next batch_size images and their labels, each digit once an epoch.
 
-        The digits come in a new random order in every epoch. A batch that reaches the end of an
-        epoch takes the rest from the next one.
-
-        Raises ValueError where batch_size is no whole number from 1 to the number of images.
+        The order is a new one in every epoch. A batch that reaches the end of an epoch takes the
+        rest from the next one. Several threads may ask at the same time. Raises ValueError where
+        batch_size is no whole number from 1 to the number of images.
         """
-        size = _whole_number("batch_size", batch_size, 1, len(self.images))
-        picks = []
-        while size:
-            if self._order is None:
-                self._order = self._random.permutation(len(self.images))
-            pick = self._order[self._position:self._position + size]
-            picks.append(pick)
-            size -= len(pick)
-            self._position += len(pick)
-            if self._position == len(self.images):
-                self._order = None
-                self._position = 0
-                self.epochs_completed += 1
-        rows = picks[0] if len(picks) == 1 else np.concatenate(picks)
+        n = len(self.images)
+        size = _whole_number("batch_size", batch_size, 1, n)
+        with _batch_lock:
+            if size > len(self._rows):
+                self._rows = np.concatenate([self._rows, self._random.permutation(n)])
+            rows, self._rows = self._rows[:size], self._rows[size:]
+            self._drawn += size
+            self.epochs_completed = self._drawn // n
         return self.images[rows], self.labels[rows]
 
 
-class Datasets:
+class Datasets(collections.namedtuple("Datasets", "train test validation source generated")):
     """The sets that read_data_sets returns.
 
     train, test  a DataSet each (60,000 and 10,000 digits, where they are MNIST's)
@@ -119,13 +121,6 @@ class Datasets:
     source       the file or folder that the digits were read from
     generated    True where they are generated digits, not MNIST
     """
-
-    def __init__(self, train, test, validation, source, generated):
-        self.train = train
-        self.test = test
-        self.validation = validation
-        self.source = source
-        self.generated = generated
 
 
 def read_data_sets(data_dir, one_hot=True, reshape=False, validation_size=0):
@@ -136,486 +131,540 @@ def read_data_sets(data_dir, one_hot=True, reshape=False, validation_size=0):
     reshape          images as [n, 784] instead of [n, 28, 28, 1]
     validation_size  so many digits, taken from the front of the training digits, become .validation
 
-    Returns a Datasets. Raises FileNotFoundError for a missing folder or file, ValueError for a
-    file that is not what it should be or an argument out of range, and OSError where data_dir
-    cannot be written; each message says what was found, what was expected and what to do.
+    Returns a Datasets. Raises FileNotFoundError for a missing folder or file, and ValueError for a
+    file that is not what it should be or an argument out of range; each message says what to do.
+    A data_dir that cannot be read or written is no error.
     """
     global latest
     folder = os.path.join(_HERE, os.path.expanduser(data_dir))
-    raw = _find_digits(folder)
-    validation_size = _whole_number("validation_size", validation_size, 0,
-                                    len(raw.train_images) - 1)
-    images, labels = _prepare(raw.train_images, raw.train_labels, one_hot, reshape)
-    test_images, test_labels = _prepare(raw.test_images, raw.test_labels, one_hot, reshape)
-    train = DataSet(images[validation_size:], labels[validation_size:], SEED)
-    test = DataSet(test_images, test_labels, SEED)
-    validation = None
-    if validation_size:
-        validation = DataSet(images[:validation_size], labels[:validation_size], SEED)
-    latest = Datasets(train, test, validation, raw.source, raw.generated)
+    arrays, source, generated = _find_digits(folder)
+    size = _whole_number("validation_size", validation_size, 0, len(arrays[0]) - 1)
+    images, labels = _prepare(*arrays[:2], one_hot, reshape)
+    del arrays[:2]  # 47 MB that nobody needs any more
+    test = DataSet(*_prepare(*arrays, one_hot, reshape), seed=SEED)
+    train = DataSet(images[size:], labels[size:], SEED)
+    validation = DataSet(images[:size], labels[:size], SEED) if size else None
+    latest = Datasets(train, test, validation, source, generated)
     return latest
-
-
-# uint8 images [n, 28, 28] and labels [n] of both sets, as they stand in the files.
-_Raw = collections.namedtuple(
-    "_Raw", "train_images train_labels test_images test_labels source generated")
 
 
 def _prepare(images, labels, one_hot, reshape):
     """Scales uint8 images to float32 in [0, 1] in one pass, and encodes the labels."""
-    n = len(images)
     scaled = np.empty(images.shape, np.float32)
     np.divide(images, np.float32(255), out=scaled, dtype=np.float32)
-    scaled = scaled.reshape([n, 784] if reshape else [n, 28, 28, 1])
-    if one_hot:
-        return scaled, np.eye(10, dtype=np.float32)[labels]
-    return scaled, labels.astype(np.int64)
+    labels = np.eye(10, dtype=np.float32)[labels] if one_hot else labels.astype(np.int64)
+    return scaled.reshape([-1, 784] if reshape else [-1, 28, 28, 1]), labels
 
 
 def _whole_number(name, value, lowest, highest):
     """Checks an argument; True and 2.5 are no whole numbers, NumPy's integers are."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = lowest - 1
-    if isinstance(value, bool) or not lowest <= number <= highest:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not lowest <= value <= highest:
         raise ValueError("{} must be a whole number from {:,} to {:,}, not {!r}.".format(
             name, lowest, highest, value))
-    return number
+    return int(value)
+
+
+def _write(text):
+    """Writes to standard error, where there is one; standard output is the scripts' own."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _say(text):
-    """Prints a notice; standard output is the scripts' own."""
-    print("mnistdata: " + text, file=sys.stderr, flush=True)
+    """Prints a notice on one line; what servers and files are called cannot steer the terminal."""
+    _write("mnistdata: " + "".join(c if c.isprintable() else "?" for c in text) + "\n")
 
 
 # ---------- The places where digits may be ----------
 
 def _find_digits(folder):
-    """Goes through the places in the order of the module's docstring."""
-    shared = os.environ.get("MNIST_DATA")
-    if shared:
-        return _read_shared_folder(os.path.abspath(os.path.expanduser(shared)))
-
-    parts, damaged = _read_folder(folder)
+    """Returns the four uint8 arrays, where they are from, and whether they were generated."""
+    if os.environ.get("MNIST_DATA"):
+        return _read_shared_folder(os.environ["MNIST_DATA"])
+    _remove_stale_parts(folder)
+    parts, damaged, unused = _read_folder(folder)
     if len(parts) == len(SHA256):
         return _digits(parts, folder)
-    for name, reason in damaged.items():
-        _say(reason)
+    for reason in list(damaged.values()) + [unused] * bool(unused):
+        _say(reason.strip())
+    missing = [name for name in SHA256 if name not in parts]
+    foreign = [name for name in parts if not _is_original(name, parts[name][0])]
+    for home in (os.environ.get("KERAS_HOME") or "~/.keras", _KERAS_FALLBACK):
+        raw = _read_keras_copy(os.path.join(os.path.expanduser(home), "datasets", "mnist.npz"))
+        if raw is not None:
+            if foreign:
+                _say(f"{raw[1]} is used: the set in {folder} is another one and incomplete.")
+            return raw
+    if foreign:
+        raise FileNotFoundError(
+            f"{', '.join(foreign)} in {folder} is not MNIST's own, and {', '.join(missing)} is"
+            " missing or damaged there; MNIST's files are not mixed with another set's. Complete"
+            " that set, or move it away to have MNIST downloaded." + unused)
+    content, notice = _download(missing, folder, damaged)
+    if content is None:
+        return _generated_digits(folder, notice)
+    return _digits(dict(parts, **content), folder)
 
-    raw = _read_keras_copy()
-    if raw is not None:
-        return raw
 
-    _require_original(parts, folder)
-    content = _download([name for name in SHA256 if name not in parts], folder)
-    if content is not None:
-        parts.update(content)
-        return _digits(parts, folder)
-    return _generated_digits(folder)
-
-
-def _read_shared_folder(folder):
+def _read_shared_folder(value):
     """Reads the folder of MNIST_DATA, where anything missing or wrong is an error."""
+    folder = os.path.abspath(os.path.expanduser(value))
     advice = (" Put the four MNIST files there, gzipped or not, or unset MNIST_DATA to have them"
               " downloaded.")
     if not os.path.isdir(folder):
-        raise FileNotFoundError(
-            "MNIST_DATA names the folder {}, which does not exist.".format(folder) + advice)
-    parts, damaged = _read_folder(folder)
+        problem = "which does not exist"
+        if os.path.exists(folder):
+            problem = "which is a file"
+        elif value != value.strip(" \t\"'"):
+            problem = "with quotes or a blank at an end that do not belong there"
+        raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, {problem}." + advice)
+    parts, damaged, unused = _read_folder(folder)
     for reason in damaged.values():
-        raise ValueError(reason + advice)
-    for name in SHA256:
-        if name not in parts:
-            raise FileNotFoundError("MNIST_DATA names the folder {}, where {} (or {}.gz) is"
-                                    " missing.".format(folder, name, name) + advice)
+        raise ValueError("MNIST_DATA: " + reason + unused + advice)
+    for name in [name for name in SHA256 if name not in parts]:
+        raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, where {name} (or {name}.gz)"
+                                " is missing." + unused + advice)
     return _digits(parts, folder)
 
 
 def _read_folder(folder):
-    """Reads what is in a folder, as {name: (content, array)} and {name: what is wrong with it}."""
-    parts = {}
-    damaged = {}
-    for name in SHA256:
-        # Raw and gzipped files may stand side by side; the first that is right is taken.
-        for path in (os.path.join(folder, name), os.path.join(folder, name + ".gz")):
-            if name in parts or not os.path.isfile(path):
+    """Reads the files of a folder, also under names that are only similar.
+
+    Returns {name: (content, array)}, {path: what is wrong with it}, and a sentence that names what
+    is not used.
+    """
+    parts, damaged, unused = {}, {}, []
+    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        damaged[folder] = "The folder {} cannot be read: make it readable.".format(folder)
+    for pattern in ("*", "*/*", "MNIST/raw/*"):
+        for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
+            name = _name_of(path)
+            # 7-Zip unpacks each file into a folder of its own, torchvision has them in MNIST/raw.
+            parent = os.path.dirname(path)
+            if pattern != "*" and _name_of(parent) != name and not parent.endswith("raw"):
                 continue
-            try:
-                content = _read_file(path)
-                parts[name] = content, _parse_idx(name, content, path)
-            except ValueError as error:
-                damaged[name] = str(error)
-    return parts, {name: reason for name, reason in damaged.items() if name not in parts}
+            if name is None:
+                unused.append(os.path.basename(path))
+            elif name not in parts:
+                # Several forms of a file may stand side by side; the first right one is taken.
+                try:
+                    content = _read_file(path)
+                    parts[name] = content, _parse_idx(name, content, path)
+                except ValueError as error:
+                    damaged[path] = str(error)
+    damaged = {path: reason for path, reason in damaged.items() if _name_of(path) not in parts}
+    # What the loader and the panels keep there themselves is not named.
+    own = (_GENERATED_NAME, "last_run", "raw", "MNIST")
+    unused = [entry for entry in unused if not entry.startswith(own) and ".damaged" not in entry]
+    names = ", ".join(unused[:10]) + ", ..." * (len(unused) > 10)
+    return parts, damaged, " Not used in {}: {}.".format(folder, names) if names else ""
+
+
+def _name_of(path):
+    """The one of the four files that, say, TRAIN-IMAGES.IDX3-UBYTE.GZ must be, or None."""
+    words = os.path.basename(path).lower().replace(".", "-").replace("_", "-")
+    return next((name for name in SHA256 if words in (name, name + "-gz")), None)
 
 
 def _read_file(path):
     """Returns the uncompressed content of a file."""
+    if not os.path.isfile(path):
+        raise ValueError("{} is a folder, a pipe or a link to nothing, not a file.".format(path))
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        with _insist(open, path, "rb") as file:
+            content = file.read(_UNPACKED + 1)
     except OSError as error:
-        raise type(error)(error.errno, "{} cannot be read ({}): make it readable".format(
-            path, error.strerror)) from None
-    if path.endswith(".gz"):
-        return _gunzip(content, path)
+        raise ValueError(f"{path} cannot be read ({error.strerror}): make it readable.") from None
+    return _unpack(content, path)
+
+
+def _insist(action, *arguments):
+    """Calls a function of the file system; a virus scanner may hold a file for a moment."""
+    for pause in (0.05, 0.15, 0.3):
+        with contextlib.suppress(PermissionError):
+            return action(*arguments)
+        time.sleep(pause)
+    return action(*arguments)
+
+
+def _unpack(content, where):
+    """Uncompresses the content of a file where its first two bytes are gzip's."""
+    if content.startswith(b"\x1f\x8b"):
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        unpacked = b""
+        with contextlib.suppress(zlib.error):
+            unpacked = unpacker.decompress(content, _UNPACKED + 1)
+        if not unpacker.eof and len(unpacked) <= _UNPACKED:
+            raise ValueError(f"{where} is a truncated or damaged gzip file.")
+        content = unpacked
+    if len(content) > _UNPACKED:
+        raise ValueError("{} holds more than 48 MB; MNIST's largest file has 47.".format(where))
     return content
-
-
-def _gunzip(content, where):
-    """Uncompresses a gzip file, or says what it is instead."""
-    if not content:
-        raise ValueError("{} is empty; expected a gzip file.".format(where))
-    if not content.startswith(b"\x1f\x8b"):
-        raise ValueError("{} is {}, not a gzip file.".format(where, _kind(content)))
-    try:
-        return zlib.decompress(content, 16 + zlib.MAX_WBITS)
-    except zlib.error:
-        raise ValueError("{} is a truncated or damaged gzip file ({:,} bytes).".format(
-            where, len(content))) from None
 
 
 def _kind(content):
     """Names what a file that is no data file seems to be."""
+    if not content:
+        return "empty"
     start = content[:200].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "a web page (a hotel's or a firewall's sign-in page, perhaps)"
-    return "something else (its first bytes are {})".format(bytes(content[:4]).hex() or "missing")
+    return "something else (its first bytes are {})".format(bytes(content[:4]).hex())
 
 
 def _parse_idx(name, content, where):
     """Checks a file of the IDX format and returns its bytes as a uint8 array, not copied."""
-    images = "images" in name
-    magic = _MAGIC_IMAGES if images else _MAGIC_LABELS
-    header = 16 if images else 8
-    if not content:
-        raise ValueError("{} is empty; expected an IDX file.".format(where))
-    if len(content) < header or struct.unpack(">I", content[:4])[0] != magic:
-        raise ValueError("{} is {}, not an IDX file of {} (magic number {}).".format(
-            where, _kind(content), "images" if images else "labels", magic))
-    shape = struct.unpack(">III" if images else ">I", content[4:header])
-    if images and shape[1:] != (28, 28):
-        raise ValueError("{} holds images of {} x {} pixels; expected 28 x 28.".format(
-            where, *shape[1:]))
-    expected = header + int(np.prod(shape, dtype=np.int64))
+    kind, dims = ("images", 3) if "images" in name else ("labels", 1)
+    header = 4 + 4 * dims
+    if len(content) < header or struct.unpack(">I", content[:4])[0] != _MAGIC[dims]:
+        raise ValueError(f"{where} is {_kind(content)}, not an IDX file of {kind} (magic number"
+                         f" {_MAGIC[dims]}).")
+    shape = struct.unpack(">{}I".format(dims), content[4:header])
+    if dims == 3 and shape[1:] != (28, 28):
+        raise ValueError(f"{where} holds images of {shape[1]} x {shape[2]}; expected 28 x 28.")
+    expected = header + shape[0] * (784 if dims == 3 else 1)
     if shape[0] < 1 or len(content) != expected:
-        raise ValueError("{} announces {:,} {}, which take {:,} bytes; found {:,} bytes.".format(
-            where, shape[0], "images" if images else "labels", expected, len(content)))
+        raise ValueError(f"{where} announces {shape[0]:,} {kind}, which take {expected:,} bytes;"
+                         f" found {len(content):,} bytes.")
     array = np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-    if not images and array.max() > 9:
-        raise ValueError("{} holds the label {}; expected labels from 0 to 9.".format(
-            where, array.max()))
+    if dims == 1 and array.max() > 9:
+        raise ValueError(f"{where} holds the label {array.max()}; expected labels from 0 to 9.")
     return array
 
 
 def _digits(parts, source):
     """Puts the four files together and says so where they are not the original MNIST."""
-    arrays = [parts[name][1] for name in SHA256]
-    for images, labels in ((0, 1), (2, 3)):
-        if len(arrays[images]) != len(arrays[labels]):
-            names = list(SHA256)
+    names = list(SHA256)
+    arrays = [parts[name][1] for name in names]
+    for k in (0, 2):
+        if len(arrays[k]) != len(arrays[k + 1]):
             raise ValueError(
-                "In {}, {} holds {:,} images but {} holds {:,} labels: they do not belong together."
-                " Take both from the same set, or move them away to have MNIST downloaded.".format(
-                    source, names[images], len(arrays[images]), names[labels],
-                    len(arrays[labels])))
-    foreign = [name for name in SHA256 if not _is_original(name, parts[name][0])]
+                f"In {source}, {names[k]} holds {len(arrays[k]):,} images but {names[k + 1]} holds"
+                f" {len(arrays[k + 1]):,} labels: they do not belong together. Take both from the"
+                " same set, or move them away to have MNIST downloaded.")
+    foreign = [name for name in names if not _is_original(name, parts[name][0])]
     if foreign:
-        _say("the digits in {} are not the original MNIST (other content: {}). They are used as"
-             " they are; move them away to have MNIST downloaded.".format(
-                 source, ", ".join(foreign)))
-    return _Raw(*arrays, source=source, generated=False)
+        _say(f"the digits in {source} are not the original MNIST (other content: "
+             f"{', '.join(foreign)}). They are used; move them away to have MNIST downloaded.")
+    return arrays, source, False
 
 
 def _is_original(name, content):
     return hashlib.sha256(content).hexdigest() == SHA256[name]
 
 
-def _require_original(parts, folder):
-    """Keeps a download from being mixed with files of another set."""
-    for name, (content, _) in parts.items():
-        if not _is_original(name, content):
-            raise FileNotFoundError(
-                "{} in {} is not MNIST's own, and {} is missing or damaged there; MNIST's files are"
-                " not mixed with another set's. Complete that set, or move it away to have MNIST"
-                " downloaded.".format(name, folder, ", ".join(
-                    other for other in SHA256 if other not in parts)))
-
-
-def _read_keras_copy():
-    """Returns the digits of the file that Keras keeps, or None where it has none that is right."""
-    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    path = os.path.join(home, "datasets", "mnist.npz")
-    if not os.path.isfile(path):
-        return None
-    keys = ("x_train", "y_train", "x_test", "y_test")
-    try:
-        arrays = _read_npz(path, keys)
-    except ValueError as error:
-        _say("{} Keras's copy is passed over.".format(error))
-        return None
-    for name, array in zip(SHA256, arrays):
+def _read_keras_copy(path):
+    """Returns the digits of a file that Keras keeps, or None where it is missing or wrong."""
+    arrays = _read_npz(path, _NPZ_KEYS)
+    for name, array in zip(SHA256, arrays or ()):
         # The sums are those of the IDX files, so the file's header goes in front of the pixels.
-        magic = _MAGIC_IMAGES if array.ndim == 3 else _MAGIC_LABELS
-        header = struct.pack(">{}I".format(1 + array.ndim), magic, *array.shape)
-        content = header + array.tobytes()
-        if not _is_original(name, content):
-            _say("{} is not the original MNIST ({} differs); Keras's copy is passed over.".format(
-                path, name))
+        header = struct.pack(">{}I".format(1 + array.ndim), _MAGIC[array.ndim], *array.shape)
+        if not _is_original(name, header + array.tobytes()):
+            _say("{} is not the original MNIST ({} differs); it is passed over.".format(path, name))
             return None
-    return _Raw(*arrays, source=path, generated=False)
+    return (arrays, path, False) if arrays else None
 
 
 def _read_npz(path, keys):
-    """Reads uint8 images and labels from an .npz file, with pickling off."""
+    """Reads uint8 images (keys with an x) and numbers below 10 from a file, if it is right."""
+    if not os.path.isfile(path):
+        return None
+    arrays = []
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [file[key] for key in keys]
+        with zipfile.ZipFile(path) as file:
+            for key in keys:
+                with file.open(key + ".npy") as member:
+                    content = member.read(_UNPACKED + 1)
+                if len(content) > _UNPACKED:
+                    raise ValueError("{} has more than 48 MB".format(key))
+                array = np.load(io.BytesIO(content), allow_pickle=False)
+                shape = (28, 28) if key.startswith("x") else ()
+                if array.dtype != np.uint8 or array.ndim < 1 or array.shape[1:] != shape or (
+                        not shape and array.max() > 9):
+                    raise ValueError("{} is {} {}; expected uint8 {}, and labels below 10".format(
+                        key, array.dtype, list(array.shape), ["n", *shape]))
+                arrays.append(array)
     except Exception as error:  # NumPy, zipfile and zlib each raise their own.
-        raise ValueError("{} cannot be read ({}).".format(path, error)) from None
-    for key, array in zip(keys, arrays):
-        dims = 3 if key.startswith("x") else 1
-        if array.dtype != np.uint8 or array.ndim != dims or array.shape[1:] != (28, 28)[:dims - 1]:
-            raise ValueError("{} holds {} as {} {}; expected uint8 {}.".format(
-                path, key, array.dtype, list(array.shape), "[n, 28, 28]" if dims == 3 else "[n]"))
+        _say("{} cannot be read ({}); it is passed over.".format(path, error))
+        return None
     return arrays
 
 
 # ---------- Download ----------
 
-def _download(names, folder):
-    """Fetches files from the mirrors, as {name: (content, array)}; None where no mirror has them.
+_CERTIFICATE_ADVICE = (
+    'on a Mac with python.org\'s Python, run "Install Certificates.command"; elsewhere pip install'
+    " certifi, see that the clock is right, or set SSL_CERT_FILE to your firewall's certificate")
 
-    A host that failed is not asked again, so that a dead network costs seconds.
+
+def _download(names, folder, damaged):
+    """Fetches files from the mirrors, as {name: (content, array)}, and keeps them in the folder.
+
+    Where no mirror has them: None, and then what to say of it. A host that failed once is not asked
+    again, so that a dead network costs seconds.
     """
-    mirrors = list(MIRRORS)
-    _remove_stale_parts(folder)
-    parts = {}
+    mirrors, parts = list(MIRRORS), {}
+    notice = "No mirror gave MNIST's files", "connect to the network"
+    context = None  # the system's certificates
+    kept = True
+    patience = 6 * TIMEOUT
     for name in names:
-        while mirrors and name not in parts:
-            url = urllib.parse.urljoin(mirrors[0], name + ".gz")
+        while name not in parts:
+            if not mirrors or patience <= TIMEOUT:
+                return None, notice
+            url = mirrors[0].rstrip("/") + "/" + name + ".gz"
+            begun = time.monotonic()
             try:
-                packed = _fetch(url)
-                content = _gunzip(packed, url)
-                parts[name] = content, _parse_idx(name, content, url)
+                packed = _fetch(url, context, patience)
+                content = _unpack(packed, "the file")
+                array = _parse_idx(name, content, "the file")
                 if not _is_original(name, content):
-                    del parts[name]
                     raise ValueError("its content is not MNIST's (the SHA-256 sum differs).")
-            except (OSError, ValueError) as error:
+                parts[name] = content, array
+            except Exception as error:  # Odd answers raise all kinds of errors.
                 _say("{} failed: {}".format(url, _reason(error)))
+                patience -= min(time.monotonic() - begun, 3 * TIMEOUT)
+                if isinstance(getattr(error, "reason", 0), ssl.SSLCertVerificationError):
+                    notice = "The mirrors' certificates could not be verified", _CERTIFICATE_ADVICE
+                    more = None if context else _more_certificates()
+                    if more:
+                        context = more
+                        continue
                 del mirrors[0]
                 continue
-            path = os.path.join(folder, name)
-            _set_aside(path)
-            _set_aside(path + ".gz")
-            _store(path + ".gz", lambda file: file.write(packed))
-        if name not in parts:
-            return None
-    return parts
+            wrong = [path for path in damaged if _name_of(path) == name]
+            kept = kept and _keep(os.path.join(folder, name + ".gz"),
+                                  lambda file: file.write(packed), wrong)
+    return parts, None
+
+
+def _more_certificates():
+    """The system's certificates with those of the package certifi, or None where it is missing."""
+    with contextlib.suppress(ImportError, OSError):
+        import certifi
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        _say("trying once more with the certificates of the package certifi.")
+        return context
+
+
+# What a failed download is in plain words; {} is the error.
+_REASONS = (
+    (urllib.error.HTTPError, "the server answered {0.code} {0.reason}"),
+    (ssl.SSLCertVerificationError, "its certificate cannot be verified ({0.verify_message})"),
+    (ssl.SSLError, "no secure connection could be made ({0.reason})"),
+    (socket.timeout, "no answer in time"),
+    (socket.gaierror, "the host's name is not known here (no network?)"),
+    ((http.client.HTTPException, UnicodeError, LookupError, AttributeError, TypeError),
+     "the server's answer makes no sense ({0.__class__.__name__})"),
+    (OSError, "{0.strerror}"),
+    (object, "{0}"))
 
 
 def _reason(error):
-    """Says in plain words why a download failed."""
-    reason = getattr(error, "reason", error)
-    if isinstance(error, urllib.error.HTTPError):
-        return "the server answered {} {}.".format(error.code, error.reason)
-    if isinstance(reason, socket.timeout):
-        return "no answer within {} seconds.".format(TIMEOUT)
-    if isinstance(reason, socket.gaierror):
-        return "the host's name is not known here (no network?)."
-    return str(reason) or type(reason).__name__
+    """Says why a download failed, in one sentence."""
+    if type(error) is urllib.error.URLError:
+        error = error.reason
+    text = next(text for kind, text in _REASONS if isinstance(error, kind))
+    text = str(error) if text.format(error) == "None" else text.format(error)
+    # A server's words may be long; _say takes what is not printable out of them.
+    return " ".join(text.split())[:200].rstrip(".") + "."
 
 
-def _fetch(url):
-    """Returns what a URL holds, showing how far it is."""
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to web pages, but not from a secure connection to another kind."""
+
+    def redirect_request(self, request, response, code, message, headers, url):
+        response.close()  # Its body is not read, however long it is.
+        if not url.startswith(("https:", request.type + ":")):
+            raise ValueError("it sends us on to {}, which is not secure".format(url))
+        return super().redirect_request(request, response, code, message, headers, url)
+
+
+def _receive(url, context, transfer):
+    """Fetches a URL into transfer; runs in a thread, which can be left behind at any moment.
+
+    A socket's time-out bounds its silences only: a name look-up, a host with many addresses, and
+    headers or trailers that never end take as long as they like. (Keras's get_file is no way out:
+    it has no time-out, leaves half files, and checks no sums on TensorFlow 1.15.)
+    """
     request = urllib.request.Request(url, headers={"User-Agent": "mnistdata"})
     try:
-        with contextlib.closing(urllib.request.urlopen(request, timeout=TIMEOUT)) as response:
-            total = int(response.headers.get("Content-Length") or 0)
-            content = bytearray()
-            with _Progress(url, total) as progress:
-                while True:
-                    # read1 returns what has come, so that the time-out is one of silence.
-                    chunk = response.read1(1 << 16)
-                    if not chunk:
-                        break
-                    content += chunk
-                    progress.update(len(content))
-    except http.client.HTTPException as error:
-        raise OSError("the connection broke ({}).".format(type(error).__name__)) from None
-    if len(content) < total:
-        raise OSError("the connection broke after {:,} of {:,} bytes.".format(len(content), total))
-    return bytes(content)
+        # One of a host's addresses that drops packets leaves some of the time to the others.
+        https = urllib.request.HTTPSHandler(context=context)
+        opener = urllib.request.build_opener(https, _Redirects)
+        with contextlib.closing(opener.open(request, timeout=TIMEOUT / 2)) as response:
+            transfer.total = getattr(response, "length", None) or 0
+            while max(transfer.total, len(transfer.content)) <= _PACKED and not transfer.left:
+                chunk = response.read1(1 << 16)
+                if not chunk:
+                    break
+                transfer.content += chunk
+    except Exception as error:
+        transfer.error = error
+
+
+def _fetch(url, context, patience):
+    """Returns what a URL holds, showing how far it is; raises an error where it takes too long."""
+    _say("Downloading {}".format(url))
+    # total is the size that is announced, 0 where none is, None before the body begins.
+    transfer = types.SimpleNamespace(total=None, content=bytearray(), error=None, left=False)
+    thread = threading.Thread(target=_receive, args=(url, context, transfer), daemon=True)
+    progress = _Progress(os.path.basename(url))
+    end = time.monotonic() + min(2 * TIMEOUT, patience - TIMEOUT)  # It has to begin until then.
+    arrived = collections.deque(maxlen=101)  # bytes, at the last 101 looks
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(TIMEOUT / 100)
+            if transfer.total is not None:
+                arrived.append(len(transfer.content))
+                progress.show(arrived[-1], transfer.total)
+            elif time.monotonic() > end:
+                raise socket.timeout()
+            if len(arrived) == 101 and arrived[-1] - arrived[0] < SLOWEST * TIMEOUT:
+                raise ValueError("it gives less than {} kB a second".format(SLOWEST // 1000))
+    finally:
+        transfer.left = True
+        progress.end()
+    if transfer.error:
+        raise transfer.error
+    if max(transfer.total, len(transfer.content)) > _PACKED:
+        raise ValueError("it sends more than 16 MB; MNIST's largest file has 10")
+    if len(transfer.content) < transfer.total:
+        raise ValueError(f"the connection broke after {len(transfer.content):,} bytes")
+    return bytes(transfer.content)
 
 
 class _Progress:
-    """A bar on a terminal, one plain line elsewhere."""
+    """A bar on a terminal; lines at a quarter, half and the end elsewhere."""
 
-    def __init__(self, url, total):
-        self._total = total
-        self._bar = sys.stderr.isatty()
-        self._text = "Downloading " + url
-        self._shown = 0.0
+    def __init__(self, name):
+        self._name, self._next, self._line = name, 0.25, ""
 
-    def __enter__(self):
-        if not self._bar:
-            _say(self._text)
-        return self
+    def show(self, done, total):
+        share = done / total if total else 0
+        columns = 0
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # It is no terminal.
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        line = "{} [{:<20}] {:.1f} MB".format(self._name, "#" * int(20 * share), done / 1e6)
+        if columns and line != self._line:
+            # The last column stays free: some terminals begin a new line after it.
+            _write("\r" + line[:columns - 1])
+            self._line = line
+        elif not columns and share >= self._next:
+            _say("{}: {:,} of {:,} bytes".format(self._name, done, total))
+            self._next = 0.5 if share < 0.5 else 1 if share < 1 else 2
 
-    def __exit__(self, *error):
-        if self._bar:
-            print(file=sys.stderr, flush=True)
-
-    def update(self, done):
-        now = time.monotonic()
-        if self._bar and (now - self._shown > 0.1 or done == self._total):
-            self._shown = now
-            share = done / self._total if self._total else 0
-            print("\r{} [{:<20}] {:.1f} MB".format(
-                self._text, "#" * int(20 * share), done / 1e6), end="", file=sys.stderr, flush=True)
+    def end(self):
+        _write("\n" if self._line else "")
 
 
-def _store(path, write):
-    """Has write(file) fill a file that is there whole or not at all."""
-    folder, name = os.path.split(path)
-    part = None
+def _keep(path, write, damaged=()):
+    """Has write(file) fill a file that is there whole or not at all; False where that cannot be."""
+    folder = os.path.dirname(path)
+    # A name of our own: mkstemp tries 2^31 of them in a folder that Windows denies.
+    part = "{}-{}.part".format(path, os.urandom(8).hex())
     try:
         os.makedirs(folder, exist_ok=True)
-        handle, part = tempfile.mkstemp(suffix=".part", prefix=name + "-", dir=folder)
-        with os.fdopen(handle, "wb") as file:
+        with open(part, "xb") as file:  # x is O_EXCL: nothing is overwritten, no link followed.
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files for their owner alone; the digits are for everybody.
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except OSError as error:
-        raise _cannot_write(error, folder) from None
+        for other in sorted({path, *damaged}):
+            _set_aside(other)
+        _insist(os.replace, part, path)
+        return True
+    except (OSError, ValueError) as error:  # zipfile raises ValueError where a disk is full.
+        advice = "make that folder writable"
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            advice = "a file stands in the way of that folder, move it"
+        elif getattr(error, "errno", 0) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            advice = "free some space there"
+        reason = getattr(error, "strerror", None) or error
+        _say(f"The digits, used all the same, cannot be kept in {folder} ({reason}): {advice}.")
+        return False
     finally:
-        if part and os.path.exists(part):
+        with contextlib.suppress(OSError):
             os.remove(part)
 
 
 def _set_aside(path):
-    """Keeps a damaged file under another name, unless a right one has taken its place meanwhile."""
-    name = os.path.basename(path)[:-3] if path.endswith(".gz") else os.path.basename(path)
-    if not os.path.exists(path):
-        return
+    """Keeps what is no right file under another name, unless a loader was faster."""
+    name = _name_of(path)
     with contextlib.suppress(ValueError):
-        if _is_original(name, _read_file(path)):
+        if name is None or _is_original(name, _read_file(path)):
             return
-    try:
-        os.replace(path, _free_name(path + ".damaged"))
-    except FileNotFoundError:
-        pass  # Another loader was faster.
-    except OSError as error:
-        raise _cannot_write(error, os.path.dirname(path)) from None
-
-
-def _free_name(path):
-    """The path itself, or with a number where something stands there already."""
-    number = 1
-    free = path
-    while os.path.exists(free):
-        number += 1
-        free = "{}-{}".format(path, number)
-    return free
-
-
-def _cannot_write(error, folder):
-    """The same error with a message that says what to do."""
-    full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None))
-    advice = "free some space there" if full else "make that folder writable"
-    return type(error)(error.errno, "The digits cannot be kept in {} ({}): {}, or set MNIST_DATA to"
-                       " a folder that has the four files".format(folder, error.strerror, advice))
+    free = path + ".damaged"
+    while os.path.lexists(free):
+        free = "{}.damaged-{}".format(path, os.urandom(4).hex())
+    with contextlib.suppress(FileNotFoundError):
+        _insist(os.replace, path, free)
 
 
 def _remove_stale_parts(folder):
     """Removes what a loader that was killed has left; a live one writes for a moment only."""
-    names = [name + ".gz-" for name in SHA256] + [_GENERATED_NAME + "-"]
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        if name.endswith(".part") and name.startswith(tuple(names)):
-            path = os.path.join(folder, name)
-            with contextlib.suppress(OSError):
-                if time.time() - os.path.getmtime(path) > 60:
-                    os.remove(path)
+    for path in glob.glob(os.path.join(glob.escape(folder), "*.part")):
+        with contextlib.suppress(OSError):
+            own = _name_of(path.rpartition("-")[0]) or _GENERATED_NAME + "-" in path
+            if own and time.time() - os.path.getmtime(path) > 60:
+                os.remove(path)
 
 
 # ---------- Generated digits ----------
 
-_NOTICE = """
-+----------------------------------------------------------------------------+
-|  THESE ARE GENERATED DIGITS, NOT MNIST. No mirror could be reached, so     |
-|  70,000 digits were drawn by this program. The lesson is the same, the     |
-|  accuracies are not. For MNIST: connect to the network and start again,    |
-|  or set MNIST_DATA to a folder that has the four files (see install.txt).  |
-+----------------------------------------------------------------------------+"""
-
-# How people write the digits: x y points in per cent of the height, y downward. A stroke is a
-# smooth curve through its points, and "/" begins another one.
-_TEMPLATES = (
-    (0, "35 0, 12 12, 2 45, 10 85, 34 100, 58 88, 68 52, 60 14, 35 0"),
-    (0, "48 8, 25 2, 6 30, 6 70, 26 98, 52 92, 66 60, 60 22, 40 4, 28 10"),
-    (0, "30 0, 14 20, 8 55, 18 92, 34 98, 46 76, 50 38, 42 8, 26 4"),
-    (1, "30 0, 28 50, 26 100"),
-    (1, "10 22, 30 0 / 30 0, 30 50, 30 100"),
-    (1, "12 18, 32 0 / 32 0, 32 100 / 8 100, 56 100"),
-    (2, "6 22, 18 4, 42 0, 58 16, 52 42, 28 72, 4 98 / 4 98, 30 96, 66 98"),
-    (2, "8 20, 26 2, 50 6, 56 28, 40 60, 14 92, 8 82, 22 78, 44 94, 68 92"),
-    (2, "4 14, 34 0, 56 20, 40 58, 6 100 / 6 100, 64 100"),
-    (3, "6 12, 30 0, 54 10, 52 32, 26 46 / 26 46, 56 56, 62 80, 36 100, 4 90"),
-    (3, "6 2, 58 2 / 58 2, 26 42 / 26 42, 58 54, 60 84, 32 100, 4 90"),
-    (3, "10 14, 32 0, 54 14, 44 38, 22 48, 34 50, 58 64, 54 90, 28 100, 4 86"),
-    (4, "14 2, 8 40, 10 58 / 10 58, 36 60, 66 54 / 52 10, 50 50, 46 100"),
-    (4, "46 0, 4 66 / 4 66, 66 66 / 46 0, 46 100"),
-    (4, "10 4, 4 36, 18 54, 48 48 / 56 2, 50 48, 42 100"),
-    (5, "58 2, 14 4 / 14 4, 8 44 / 8 44, 36 38, 62 58, 54 88, 26 100, 2 88"),
-    (5, "62 4, 26 4, 12 26, 24 44, 48 54, 56 76, 36 98, 4 92"),
-    (5, "12 6, 12 42, 40 40, 58 64, 46 92, 6 98 / 12 6, 60 2"),
-    (6, "48 2, 22 22, 6 58, 14 92, 40 100, 58 80, 48 58, 24 58, 8 76"),
-    (6, "36 0, 12 44, 4 76, 22 100, 48 92, 50 68, 28 58, 8 72"),
-    (6, "58 8, 30 8, 8 40, 4 76, 24 100, 50 92, 54 66, 34 54, 10 66"),
-    (7, "2 6, 62 4 / 62 4, 42 44, 26 100"),
-    (7, "4 4, 64 4 / 64 4, 40 50, 28 100 / 20 52, 58 50"),
-    (7, "4 22, 6 4 / 6 4, 36 8, 64 2 / 64 2, 46 40, 38 100"),
-    (7, "2 14, 24 2, 54 4, 56 18, 34 54, 22 100"),
-    (8, "52 12, 30 0, 10 14, 20 38, 46 58, 56 84, 32 100, 8 84, 18 60, 44 40, 54 16"),
-    (8, "32 48, 10 30, 16 6, 36 0, 54 14, 48 36, 32 48, 8 70, 12 94, 34 100, 58 88, 54 62, 32 48"),
-    (8, "56 8, 26 2, 10 22, 32 46, 54 68, 44 96, 18 96, 8 74, 32 48, 52 26, 58 8"),
-    (9, "54 16, 34 0, 8 14, 8 40, 32 48, 52 30, 56 8 / 56 8, 52 56, 46 100"),
-    (9, "52 14, 28 2, 6 22, 18 46, 44 40, 54 14, 54 56, 38 94, 10 96"),
-    (9, "50 22, 32 2, 10 12, 8 38, 30 46, 50 24 / 50 24, 36 62, 24 100"),
-)
+# How people write the digits 0 | 1 | ... | 9: x y points in per cent of the height, y downward. A
+# stroke is a smooth curve through its points; "/" begins another one, ";" another way to write it.
+_TEMPLATES = """
+35 0,12 12,2 45,10 85,34 100,58 88,68 52,60 14,35 0; 48 8,25 2,6 30,6 70,26 98,52 92,66 60,60
+22,40 4,28 10; 30 0,14 20,8 55,18 92,34 98,46 76,50 38,42 8,26 4 |
+30 0,28 50,26 100; 10 22,30 0/30 0,30 50,30 100; 12 18,32 0/32 0,32 100/8 100,56 100 |
+6 22,18 4,42 0,58 16,52 42,28 72,4 98/4 98,30 96,66 98; 8 20,26 2,50 6,56 28,40 60,14 92,8 82,22
+78,44 94,68 92; 4 14,34 0,56 20,40 58,6 100/6 100,64 100 |
+6 12,30 0,54 10,52 32,26 46/26 46,56 56,62 80,36 100,4 90; 6 2,58 2/58 2,26 42/26 42,58 54,60
+84,32 100,4 90; 10 14,32 0,54 14,44 38,22 48,34 50,58 64,54 90,28 100,4 86 |
+14 2,8 40,10 58/10 58,36 60,66 54/52 10,50 50,46 100; 46 0,4 66/4 66,66 66/46 0,46 100; 10 4,4
+36,18 54,48 48/56 2,50 48,42 100 |
+58 2,14 4/14 4,8 44/8 44,36 38,62 58,54 88,26 100,2 88; 62 4,26 4,12 26,24 44,48 54,56 76,36 98,4
+92; 12 6,12 42,40 40,58 64,46 92,6 98/12 6,60 2 |
+48 2,22 22,6 58,14 92,40 100,58 80,48 58,24 58,8 76; 36 0,12 44,4 76,22 100,48 92,50 68,28 58,8
+72; 58 8,30 8,8 40,4 76,24 100,50 92,54 66,34 54,10 66 |
+2 6,62 4/62 4,42 44,26 100; 4 4,64 4/64 4,40 50,28 100/20 52,58 50; 4 22,6 4/6 4,36 8,64 2/64
+2,46 40,38 100; 2 14,24 2,54 4,56 18,34 54,22 100 |
+52 12,30 0,10 14,20 38,46 58,56 84,32 100,8 84,18 60,44 40,54 16; 32 48,10 30,16 6,36 0,54 14,48
+36,32 48,8 70,12 94,34 100,58 88,54 62,32 48; 56 8,26 2,10 22,32 46,54 68,44 96,18 96,8 74,32
+48,52 26,58 8 |
+54 16,34 0,8 14,8 40,32 48,52 30,56 8/56 8,52 56,46 100; 52 14,28 2,6 22,18 46,44 40,54 14,54
+56,38 94,10 96; 50 22,32 2,10 12,8 38,30 46,50 24/50 24,36 62,24 100""".split("|")
 
 _GENERATED_SEED = 1
+_DRAWING = 1  # goes up with every change of the digits
 _BOX = 20  # pixels; MNIST's digits fill such a box and are centred by mass in 28 x 28
 _CURVE_STEPS = 4  # pieces of a curve between two of its points
 _CHUNK = 128  # digits drawn at a time, so that their pixels stay in the processor's cache
 
 
-def _generated_digits(folder):
+def _generated_digits(folder, notice):
     """Makes the digits, or reads the ones that were made before."""
     path = os.path.join(folder, _GENERATED_NAME)
-    keys = ("x_train", "y_train", "x_test", "y_test")
-    arrays = None
-    if os.path.isfile(path):
-        try:
-            arrays = _read_npz(path, keys)
-        except ValueError as error:
-            _say("{} The digits are generated anew.".format(error))
-    if arrays is None:
-        _say("making {:,} digits, which takes some seconds ...".format(
-            _TRAINING_DIGITS + _TEST_DIGITS))
-        images, labels = _draw_digits(_TRAINING_DIGITS + _TEST_DIGITS)
-        arrays = [images[:_TRAINING_DIGITS], labels[:_TRAINING_DIGITS],
-                  images[_TRAINING_DIGITS:], labels[_TRAINING_DIGITS:]]
-        try:
-            _store(path, lambda file: np.savez(file, **dict(zip(keys, arrays))))
-        except OSError as error:
-            # They serve without being kept; the next start makes the same ones.
-            _say(str(error))
-    print(_NOTICE, file=sys.stderr, flush=True)
-    return _Raw(*arrays, source=path, generated=True)
+    counts = [_TRAINING_DIGITS] * 2 + [_TEST_DIGITS] * 2
+    arrays = _read_npz(path, _NPZ_KEYS + ("drawing",)) or [[]]
+    if [len(array) for array in arrays[:-1]] != counts or arrays[-1].tolist() != [_DRAWING]:
+        _say("making {:,} digits, which takes some seconds ...".format(counts[0] + counts[2]))
+        images, labels = _draw_digits(counts[0] + counts[2])
+        arrays = [images[:counts[0]], labels[:counts[0]], images[counts[0]:], labels[counts[0]:],
+                  np.array([_DRAWING], np.uint8)]
+        _keep(path, lambda file: np.savez(file, **dict(zip(_NPZ_KEYS + ("drawing",), arrays))))
+    text = ("THESE ARE GENERATED DIGITS, NOT MNIST. {}, so 70,000 digits were drawn by this"
+            " program. The lesson is the same, the accuracies are not. For MNIST: {} and start"
+            " again, or set MNIST_DATA to a folder that has the four files (see install.txt)."
+            ).format(*notice)
+    lines = ["|  {:<72}  |\n".format(line) for line in textwrap.wrap(text, 72)]
+    edge = "+" + "-" * 76 + "+\n"
+    _write("\n" + edge + "".join(lines) + edge)
+    return arrays[:4], path, True
 
 
 def _draw_digits(n):
@@ -629,22 +678,16 @@ def _draw_digits(n):
     labels = random.randint(0, 10, n).astype(np.uint8)
     choice = random.randint(0, 12, n)  # 12 can be divided by 3 and 4, the templates of a digit
     images = np.zeros([n, 28, 28], np.uint8)
-    jobs = []
-    for number, (digit, strokes) in enumerate(_TEMPLATES):
-        variants = [k for k, template in enumerate(_TEMPLATES) if template[0] == digit]
-        mine = (labels == digit) & (choice % len(variants) == variants.index(number))
-        rows = np.flatnonzero(mine)
-        for start in range(0, len(rows), _CHUNK):
-            jobs.append((strokes, rows[start:start + _CHUNK], [_GENERATED_SEED, number, start]))
-
-    def draw(job):
-        strokes, rows, seed = job
-        images[rows] = _draw_template(strokes, len(rows), np.random.RandomState(seed))
-
-    # NumPy lets several threads compute at the same time.
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(draw, jobs):
-            pass
+    number = 0
+    for digit, templates in enumerate(_TEMPLATES):
+        variants = templates.split(";")
+        for k, strokes in enumerate(variants):
+            rows = np.flatnonzero((labels == digit) & (choice % len(variants) == k))
+            for start in range(0, len(rows), _CHUNK):
+                some = rows[start:start + _CHUNK]
+                random = np.random.RandomState([_GENERATED_SEED, number, start])
+                images[some] = _draw_template(strokes, len(some), random)
+            number += 1
     return images, labels
 
 
@@ -685,20 +728,16 @@ def _draw_template(strokes, n, random):
 def _normal(random, shape):
     """Numbers that are nearly normally distributed and at most 3, made by adding alone."""
     total = random.uniform(-1, 1, shape)
-    for _ in range(2):
-        total = total + random.uniform(-1, 1, shape)
-    return total
+    return total + random.uniform(-1, 1, shape) + random.uniform(-1, 1, shape)
 
 
 def _curve(strokes):
     """Takes a template apart: points [p, 2], and the curves through them.
 
-    The vertices of the curves are weights [v, p] times the points; segments are pairs of vertices.
-    A point that two strokes share is one point, so that they stay together.
+    Their vertices are weights [v, p] times the points; segments are pairs of vertices. A point that
+    two strokes share is one point, so that they stay together.
     """
-    points = []
-    rows = []
-    segments = []
+    points, rows, segments = [], [], []
     for stroke in strokes.split("/"):
         indices = []
         for point in stroke.split(","):
@@ -719,46 +758,34 @@ def _curve(strokes):
                 u = step / _CURVE_STEPS
                 if step or k:
                     segments.append((len(rows) - 1, len(rows)))
-                rows.append({})
+                row = np.zeros(40)  # more than any template has points
                 for index, weight in zip(padded[k:k + 4], (
                         -u / 2 + u * u - u ** 3 / 2, 1 - 2.5 * u * u + 1.5 * u ** 3,
                         u / 2 + 2 * u * u - 1.5 * u ** 3, (u ** 3 - u * u) / 2)):
-                    rows[-1][index] = rows[-1].get(index, 0.0) + weight
-    weights = np.zeros([len(rows), len(points)])
-    for row, entries in zip(weights, rows):
-        for index, weight in entries.items():
-            row[index] = weight
-    return np.array(points), weights, segments
+                    row[index] += weight
+                rows.append(row)
+    return np.array(points), np.array(rows)[:, :len(points)], segments
 
 
 def _distance(x, y, segments):
     """The distance of each pixel of the box to the nearest segment, float32 [n, 20, 20]."""
-    n = len(x)
     centres = np.arange(_BOX, dtype=np.float32) + np.float32(0.5)
-    nearest = np.full([n, _BOX, _BOX], 1e6, np.float32)
-    along, across = np.empty_like(nearest), np.empty_like(nearest)
+    nearest = np.full([len(x), _BOX, _BOX], 1e6, np.float32)
     for a, b in segments:
         dx, dy = x[:, b, None] - x[:, a, None], y[:, b, None] - y[:, a, None]
         px, py = centres - x[:, a, None], centres - y[:, a, None]
         squared = dx * dx + dy * dy + np.float32(1e-6)
         # along: how far along the segment the nearest point of it is, from 0 to 1.
-        np.add((px * (dx / squared))[:, None, :], (py * (dy / squared))[:, :, None], out=along)
-        np.minimum(along, 1, out=along)
-        np.maximum(along, 0, out=along)
-        np.multiply(along, dx[:, :, None], out=across)
-        np.subtract(px[:, None, :], across, out=across)
-        np.multiply(along, dy[:, :, None], out=along)
-        np.subtract(py[:, :, None], along, out=along)
-        np.multiply(across, across, out=across)
-        np.multiply(along, along, out=along)
-        np.add(across, along, out=across)
-        np.minimum(nearest, across, out=nearest)
+        along = (px * (dx / squared))[:, None, :] + (py * (dy / squared))[:, :, None]
+        along = np.maximum(np.minimum(along, 1), 0)
+        across = px[:, None, :] - along * dx[:, :, None]
+        down = py[:, :, None] - along * dy[:, :, None]
+        nearest = np.minimum(nearest, across * across + down * down)
     return np.sqrt(nearest)
 
 
 def _centred(boxes):
     """Puts pictures [n, 20, 20] into [n, 28, 28] so that their centre of mass is in the middle."""
-    n = len(boxes)
     mass = boxes.astype(np.int64)
     total = mass.sum(axis=(1, 2))
     place = np.arange(_BOX)
@@ -766,7 +793,7 @@ def _centred(boxes):
     for axis in (1, 2):
         middle = (mass.sum(axis=3 - axis) * (2 * place + 1)).sum(axis=1) / (2 * total)
         corner.append(np.clip(np.rint(14 - middle), 0, 8).astype(np.int64))
-    images = np.zeros([n, 28, 28], np.uint8)
-    images[np.arange(n)[:, None, None], corner[0][:, None, None] + place[:, None],
+    images = np.zeros([len(boxes), 28, 28], np.uint8)
+    images[np.arange(len(boxes))[:, None, None], corner[0][:, None, None] + place[:, None],
            corner[1][:, None, None] + place] = boxes
     return images

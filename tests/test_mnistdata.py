@@ -28,18 +28,28 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.delenv("MNIST_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(mnistdata, "MIRRORS", [])
+    monkeypatch.setattr(mnistdata, "_KERAS_FALLBACK", str(tmp_path / "fallback"))
     monkeypatch.setattr(mnistdata, "_TRAINING_DIGITS", 300)
     monkeypatch.setattr(mnistdata, "_TEST_DIGITS", 100)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """The files of a small set of digits, drawn once."""
+    path = tmp_path_factory.mktemp("drawn")
+    write_digits(path, 300, 100)
+    return content_of(path)
+
+
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, drawn):
     """A folder with a small set of digits, raw."""
     path = tmp_path / "digits"
     path.mkdir()
-    write_digits(path, 300, 100)
+    for name, content in drawn.items():
+        (path / name).write_bytes(content)
     return path
 
 
@@ -239,7 +249,7 @@ def keras_copy(tmp_path, arrays):
 
 def test_keras_copy_is_used_before_a_download(real_mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(mnistdata, "_download", None)
-    parts, _ = mnistdata._read_folder(real_mnist)
+    parts, _, _ = mnistdata._read_folder(real_mnist)
     path = keras_copy(tmp_path, [parts[name][1] for name in NAMES])
     sets = mnistdata.read_data_sets(str(tmp_path / "data"))
     assert sets.source == str(path) and sets.train.num_examples == 60000
@@ -307,7 +317,8 @@ def mirrors(folder, tmp_path, monkeypatch):
         files[name + ".gz"] = gzip.compress(raw)
         sums[name] = mnistdata.hashlib.sha256(raw).hexdigest()
     monkeypatch.setattr(mnistdata, "SHA256", type(mnistdata.SHA256)((n, sums[n]) for n in NAMES))
-    monkeypatch.setattr(mnistdata, "TIMEOUT", 1)
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 2)
+    monkeypatch.setattr(mnistdata, "SLOWEST", 1000)
     started = []
 
     def start(*behaviours):
@@ -357,7 +368,7 @@ def trickle(handler, content):
     for part in range(4):
         handler.wfile.write(content[part * len(content) // 4:(part + 1) * len(content) // 4])
         handler.wfile.flush()
-        time.sleep(0.4)
+        time.sleep(0.15)
 
 
 def test_download_once_and_never_again(mirrors, tmp_path, capsys):
@@ -374,7 +385,7 @@ def test_download_once_and_never_again(mirrors, tmp_path, capsys):
 
 @pytest.mark.parametrize("behave, words", [
     (answer(403), "403"), (answer(404), "404"), (page, "web page"), (cut, "truncated"),
-    (other_content, "SHA-256"), (reset, "broke after"), (stall, "no answer within 1 seconds")])
+    (other_content, "SHA-256"), (reset, "broke after"), (stall, "no answer in time")])
 def test_first_mirror_bad_second_good(mirrors, tmp_path, capsys, behave, words):
     bad, good = mirrors(behave, None)
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
@@ -384,8 +395,11 @@ def test_first_mirror_bad_second_good(mirrors, tmp_path, capsys, behave, words):
     assert len(list((tmp_path / "data").iterdir())) == 4
 
 
-def test_slow_but_steady(mirrors, tmp_path):
+def test_slow_but_steady(mirrors, tmp_path, monkeypatch):
     mirrors(trickle)
+    # A file takes 0.6 seconds, its longest silence 0.15.
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 2)
+    monkeypatch.setattr(mnistdata, "SLOWEST", 10)
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
 
 
@@ -524,16 +538,18 @@ def test_disk_full(mirrors, tmp_path):
     script.write_text("import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
                       "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n" + text)
     done = run_python(script, env=environment(KERAS_HOME=str(tmp_path)))
-    assert done.returncode == 1
+    assert done.stdout.split() == ["False", "300"]
     assert "cannot be kept in" in done.stderr and "free some space there" in done.stderr
-    assert list((tmp_path / "data").iterdir()) == []
+    assert "used all the same" in done.stderr
+    assert {path.stat().st_size < 2000 for path in (tmp_path / "data").iterdir()} <= {True}
 
 
-def test_no_right_to_write(mirrors, tmp_path):
+def test_no_right_to_write(mirrors, tmp_path, capsys):
     mirrors(None)
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match="cannot be kept in .* make that folder writable"):
-        mnistdata.read_data_sets(str(tmp_path / "file" / "data"))
+    assert not mnistdata.read_data_sets(str(tmp_path / "file" / "data")).generated
+    notice = capsys.readouterr().err
+    assert notice.count("cannot be kept in") == 1 and "a file stands in the way" in notice
     assert (tmp_path / "file").read_text() == "in the way"
 
 
@@ -549,7 +565,7 @@ def test_no_right_to_write_as_a_user(mirrors, tmp_path):
         command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] + command
     done = subprocess.run(command, env=environment(KERAS_HOME=str(tmp_path)),
                           stderr=subprocess.PIPE, universal_newlines=True)
-    assert done.returncode == 1 and "PermissionError" in done.stderr
+    assert done.returncode == 0 and "used all the same" in done.stderr
     assert "make that folder writable" in done.stderr
 
 
