@@ -15,7 +15,7 @@ import tempfile
 from PIL import Image
 
 import results
-from results import ROOT, SCRIPTS
+from series import ROOT, SCRIPTS
 
 DOCS = os.path.join(ROOT, "docs")
 

@@ -18,9 +18,9 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from series import ROOT, SCRIPTS
+
 RECORD = os.path.join(ROOT, "tests", "results.json")
-SCRIPTS = sorted(name for name in os.listdir(ROOT) if re.match(r"mnist_\d.*\.py$", name))
 TEST_LINE = re.compile(r"^(\d+): \*{9} epoch \d+ \*{9} test accuracy:(\S+) test loss: (\S+)$", re.M)
 
 
