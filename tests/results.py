@@ -337,7 +337,7 @@ def edit_row(name, runs):
 
 
 EDIT_COLUMNS = ["run", "iterations", "max test accuracy", "at the end", "training accuracy",
-                "lowest test loss", "at the end"]
+                "lowest test loss", "test loss at the end"]
 
 
 def edits_table(names, known):
