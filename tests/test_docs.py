@@ -85,7 +85,11 @@ def test_panels_are_numbered_as_the_keys_are():
 def test_keys_are_those_of_the_module():
     table = README[README.index("| key |"):README.index("Legends can be")]
     keys = set(re.findall(r"`([^`]+)`", table.replace("`1` … `6`", "`1` `2` `3` `4` `5` `6`")))
-    assert keys == set("0123456789bho") | {"Esc", "Space", "Ctrl+s"}
+    assert keys == set(tensorflowvisu._LAYOUTS) | {"Esc", "Space", "b", "o", "h", "Ctrl+s"}
+    assert set(tensorflowvisu._LAYOUTS) == set("0123456789")
+    # 7, 8 and 9 show the panels that the table says.
+    for key, panels in zip("789", re.findall(r"(\d) and (\d)", table)):
+        assert re.findall(r"\d", str(tensorflowvisu._LAYOUTS[key][0])) == list(panels)
     for name, key in (("zoom", "o"), ("home", "h"), ("save", "ctrl+s")):
         assert key in tensorflowvisu.matplotlib.rcParams["keymap." + name]
 
@@ -263,6 +267,16 @@ def test_names_in_the_documents_are_public():
     known = inspect.signature(mnistdata.read_data_sets).parameters
     named = set(re.findall(r"read_data_sets\([^)`]*?(\w+)=", text))
     assert named and named <= set(known)
+
+
+@pytest.mark.skipif(not hasattr(tensorflowvisu.MnistDataVis, "show_on"),
+                    reason="these panels know no run before")
+def test_run_before_is_what_the_readme_says():
+    options = re.findall(r"MnistDataVis\((\w+)=", README)
+    assert options == ["run_before"]
+    assert set(options) <= set(inspect.signature(tensorflowvisu.MnistDataVis).parameters)
+    assert "`data/last_run.csv`" in README
+    assert os.path.split(tensorflowvisu.DATA) == (ROOT, "data")
 
 
 def test_both_files_say_the_same_of_what_was_not_tried():
