@@ -215,7 +215,7 @@ def difference(first, second, digits):
 COMPARED = [
     ("max test accuracy", "max_accuracy", 4),
     ("test accuracy at the end", "final_accuracy", 4),
-    ("its spread over the last 20", "last_20", 4),
+    ("spread of the last 20 tests", "last_20", 4),
     ("digits missed at the end", "misses", 0),
     ("lowest test loss", "lowest_loss", 2),
     ("test loss at the end", "final_loss", 2),
