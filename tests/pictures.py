@@ -1,114 +1,130 @@
-"""Makes the pictures of README.md from real runs: python tests/pictures.py [NAME ...]
+"""Makes the pictures of README.md and of the workshop from real runs.
 
-Every script runs as it stands, and two of them once more with one line edited, which shows what no
-script shows alone. What the edited ones reach is added to tests/results.json.
+    python tests/pictures.py              # all of them
+    python tests/pictures.py 2.0 2.1      # some of them
+
+Each shows the curves of a script, or of one with an edit of docs/workshop.md, and behind them those
+of the run to compare it with: the step before, or the unedited script.
 """
 
+import argparse
 import io
-import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import tempfile
 
-from PIL import Image
-
-import results
-from results import ROOT, SCRIPTS
+import workshop
+from results import read
+from series import ROOT, SCRIPTS
 
 DOCS = os.path.join(ROOT, "docs")
+CURVES_FILE = "last_run.csv"  # where a run leaves its curves, in the folder tensorflowvisu.DATA
 
-# The edits: a line of a script, and what stands there instead.
-EDITS = {
-    "2.0_gradient_descent": (
-        SCRIPTS[1], "tf.train.AdamOptimizer(lr)", "tf.train.GradientDescentOptimizer(lr)"),
-    "2.1_fixed_rate": (
-        SCRIPTS[2],
-        "lr = 0.0001 + tf.train.exponential_decay(0.003, step, 2000, 1/math.e)",
-        "lr = tf.constant(0.003)"),
-    "3.1_without_dropout": (
-        SCRIPTS[5],
-        "sess.run(train_step, feed_dict={X: batch_X, Y_: batch_Y, step: i, pkeep: 0.75})",
-        "sess.run(train_step, feed_dict={X: batch_X, Y_: batch_Y, step: i, pkeep: 1.0})"),
-}
-RUNS = dict({script[6:9]: (script, "", "") for script in SCRIPTS}, **EDITS)
+# The edits that have a picture; the others are measured only.
+DRAWN = ["2.1_fixed_rate", "3.0_shuffled", "3.1_without_dropout"]
+
+# The run that stands behind each picture.
+STEPS = [script[6:9] for script in SCRIPTS]
+BEHIND = dict(zip(STEPS[1:], STEPS), **{name: name[:3] for name in DRAWN})
+NAMES = STEPS + DRAWN
 
 
-# Runs that are measured only.
-NOT_DRAWN = ("curves_2.0_gradient_descent.png",)
+def picture(name):
+    return "curves_{}.png".format(name)
+
+
+def script_of(name):
+    """The file name and the text of a run."""
+    if name in STEPS:
+        script = SCRIPTS[STEPS.index(name)]
+        return script, read(script)
+    edit = workshop.experiments(read(workshop.PAGE))[name]
+    return edit.script, workshop.apply(read(edit.script), edit.hunks)
 
 
 def save(figure, name, dpi):
     """Saves a picture in few bytes: 96 colours are enough for panels."""
-    if name in NOT_DRAWN:
-        return
+    from PIL import Image
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     Image.open(buffer).convert("RGB").quantize(96).save(os.path.join(DOCS, name), optimize=True)
 
 
-def draw(name):
-    """Runs a script in this process and draws its pictures."""
-    script, before, after = RUNS[name]
+def run_and_draw(name, folder, drawn):
+    """Runs a script in this process; where asked to, draws its pictures.
+
+    Its curves are left in the folder, and those of the run behind it are read from there.
+    """
+    script, text = script_of(name)
     sys.path.insert(0, ROOT)
-    import tensorflowvisu
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    import tensorflowvisu
+    tensorflowvisu.DATA = folder
     animate = tensorflowvisu.MnistDataVis.animate
 
     def with_pictures(self, *arguments, **options):
         animate(self, *arguments, **options)
-        status = self._run.status(self._max_test_accuracy)
+        if not drawn:
+            return
         # The two panels of curves, small, with large letters, zoomed to where the steps differ.
         figure = Figure(figsize=(9.6, 4), dpi=100)
         FigureCanvasAgg(figure)
-        panels = self._panels_on(figure)
-        panels.show_status(status)
-        panels.select("7")
-        panels.panels[1].axes.set_ylim((0.8, 1) if name == "1.0" else (0.92, 1))
-        panels.panels[2].axes.set_ylim((0, 80) if name == "1.0" else (0, 40))
-        save(figure, "curves_{}.png".format(name), 100)
+        self.show_on(figure, layout="7")
+        figure.axes[0].set_ylim((0.8, 1) if name in ("1.0", "2.0") else (0.92, 1))
+        figure.axes[1].set_ylim((0, 80) if name in ("1.0", "2.0") else (0, 40))
+        save(figure, picture(name), 100)
         if name == "1.0":
-            panels = self._new_figure()
-            panels.show_status(status)
-            save(panels.figure, "panels.png", 70)
-        test = self._frame().test
-        print("reached " + json.dumps({
-            "max_accuracy": float(str(self.get_max_test_accuracy())),
-            "final_accuracy": float(str(test[-1, 1].astype("float32"))),
-            "final_loss": float(str(test[-1, 2].astype("float32"))),
-            "lowest_loss": float(str(test[:, 2].min().astype("float32"))),
-            "tensorflow": tensorflowvisu.tf.__version__, "script": script, "edit": name,
-            "seed": 0, "digits": "MNIST"}))
+            figure = Figure(figsize=(19.2, 10.8), dpi=70)
+            FigureCanvasAgg(figure)
+            save(self.show_on(figure), "panels.png", 70)
 
     tensorflowvisu.MnistDataVis.animate = with_pictures
-    with open(os.path.join(ROOT, script), encoding="utf-8") as file:
-        text = file.read()
-    assert not before or text.count(before) == 1
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, script)
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, script)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(before, after) if before else text)
+            file.write(text)
         runpy.run_path(path, run_name="__main__")
 
 
+def make(names):
+    """Makes the pictures of these names; runs that stand behind one are run, too, but once."""
+    with tempfile.TemporaryDirectory() as curves:
+        for name in NAMES:
+            drawn = name in names
+            if not drawn and name not in [BEHIND.get(other) for other in names]:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                if name in BEHIND and drawn:
+                    shutil.copy(os.path.join(curves, BEHIND[name] + ".csv"),
+                                os.path.join(folder, CURVES_FILE))
+                subprocess.run(
+                    [sys.executable, os.path.abspath(__file__), "--folder", folder, name]
+                    + ["--undrawn"] * (not drawn), cwd=folder, check=True,
+                    env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.DEVNULL)
+                shutil.copy(os.path.join(folder, CURVES_FILE), os.path.join(curves, name + ".csv"))
+            print("{}: {}".format(name, picture(name) if drawn else "run, for its curves"),
+                  flush=True)
+
+
 def main():
-    if sys.argv[1:2] == ["--draw"]:
-        draw(sys.argv[2])
-        return
-    os.makedirs(DOCS, exist_ok=True)
-    for name in sys.argv[1:] or RUNS:
-        with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run(
-                [sys.executable, os.path.abspath(__file__), "--draw", name], cwd=folder,
-                env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.PIPE, check=True,
-                universal_newlines=True)
-        reached = json.loads(done.stdout.rpartition("reached ")[2].split("\n")[0])
-        if name in EDITS:
-            results.record([reached])
-        print("{}: max test accuracy {max_accuracy}, final test loss {final_loss}".format(
-            name, **reached), flush=True)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of: " + ", ".join(NAMES))
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--undrawn", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        if name not in NAMES:
+            parser.error("no picture is named {}; there are {}".format(name, ", ".join(NAMES)))
+    if arguments.folder:
+        run_and_draw(arguments.names[0], arguments.folder, not arguments.undrawn)
+    else:
+        make(arguments.names or NAMES)
 
 
 if __name__ == "__main__":

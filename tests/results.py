@@ -1,14 +1,21 @@
-"""Measures the six scripts as they stand: accuracy with its spread, time and memory.
+"""Measures the six scripts, and the edits of them that the workshop asks for.
 
-    python tests/results.py run --seeds 0 1 2 3 4    # whole runs, added to tests/results.json
-    python tests/results.py write                    # results into the scripts and README.md
+    python tests/results.py run --seeds 0 1 2 3 4    # whole runs of all six scripts
+    python tests/results.py edits                    # one run of each edit in docs/workshop.md
+    python tests/results.py compare 2.0 2.1          # the difference of two, with its spread
+    python tests/results.py start                    # the networks before their first step
+    python tests/results.py write                    # the figures into the scripts and documents
 
 A run of a script with a seed sets TensorFlow's seed and mnistdata.SEED; its text stays as it is.
-What is recorded comes from the lines that it prints, its own clock and the peak of its memory.
+What is recorded in tests/results.json comes from the lines that it prints, its own clock and the
+peak of its memory, with a hash of the code that ran.
 """
 
 import argparse
+import hashlib
+import io
 import json
+import math
 import os
 import platform
 import re
@@ -17,40 +24,105 @@ import subprocess
 import sys
 import tempfile
 import time
+import tokenize
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+import workshop
+from series import ROOT, SCRIPTS
+
 RECORD = os.path.join(ROOT, "tests", "results.json")
-SCRIPTS = sorted(name for name in os.listdir(ROOT) if re.match(r"mnist_\d.*\.py$", name))
+START = os.path.join(ROOT, "tests", "start.json")
+TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)", re.M)
 TEST_LINE = re.compile(r"^(\d+): \*{9} epoch \d+ \*{9} test accuracy:(\S+) test loss: (\S+)$", re.M)
 
+# The test accuracies whose first iteration is recorded, and the iterations whose accuracy is.
+LEVELS = ("0.90", "0.97", "0.98")
+LOOKS = ("500", "1200", "2000")
 
-def run_here(script, seed):
-    """Runs a script in this process with another seed."""
+
+def read(name):
+    """The text of a file of the series."""
+    with open(os.path.join(ROOT, *name.split("/")), encoding="utf-8") as file:
+        return file.read()
+
+
+def code_hash(text):
+    """A hash of a script's code; comments and docstrings may change, and it stays."""
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline)
+              if token.type not in (tokenize.COMMENT, tokenize.NL)]
+    starts = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    code = []
+    for k, token in enumerate(tokens):
+        alone = (k == 0 or tokens[k - 1].type in starts) and tokens[k + 1:k + 2] and (
+            tokens[k + 1].type == tokenize.NEWLINE)
+        if not (token.type == tokenize.STRING and alone):
+            code.append(tokenize.tok_name[token.type] if token.type in starts else token.string)
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
+
+
+# ---------- Runs ----------
+
+def run_here(path, seed, limit):
+    """Runs a script in this process with another seed, and no more than so many iterations."""
     import runpy
     sys.path.insert(0, ROOT)
-    import tensorflowvisu  # It comes first: it keeps TensorFlow's start-up lines away.
     import mnistdata
+    import tensorflowvisu
     mnistdata.SEED = seed
+    # The curves of the run before are the user's: they are neither shown here nor overwritten.
+    tensorflowvisu.DATA = os.getcwd()
     set_random_seed = tensorflowvisu.tf.set_random_seed
     tensorflowvisu.tf.set_random_seed = lambda _: set_random_seed(seed)
-    runpy.run_path(os.path.join(ROOT, script), run_name="__main__")
+    animate = tensorflowvisu.MnistDataVis.animate
+
+    def animate_less(self, compute_step, iterations, *arguments, **options):
+        return animate(self, compute_step, min(limit or iterations, iterations), *arguments,
+                       **options)
+
+    tensorflowvisu.MnistDataVis.animate = animate_less
+    runpy.run_path(path, run_name="__main__")
 
 
-def measure(script, seed):
-    """Runs a script in a process of its own and returns what it reached, as a dict."""
+def measure(script, seed, text=None, limit=0):
+    """Runs a script, or its text with an edit, in a process of its own; what it reached, a dict."""
+    text = text or read(script)
     with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, script)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
         started = time.time()
         done = subprocess.run(
-            [sys.executable, os.path.abspath(__file__), "one", script, str(seed)], cwd=folder,
-            env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.PIPE, check=True,
-            universal_newlines=True)
+            [sys.executable, os.path.abspath(__file__), "one", path, str(seed), str(limit)],
+            cwd=folder, env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.PIPE, check=True,
+            text=True)
     output, _, cost = done.stdout.rpartition("cost ")
-    tests = [(int(i), float(a), float(c)) for i, a, c in TEST_LINE.findall(output)]
-    versions = json.loads(cost)
-    return dict(
-        versions, script=script, seed=seed, seconds=round(time.time() - started, 1),
-        max_accuracy=max(accuracy for _, accuracy, _ in tests), final_accuracy=tests[-1][1],
-        final_loss=tests[-1][2], iterations=tests[-1][0] + 1, processor=processor())
+    return dict(figures(output), script=script, seed=seed, code=code_hash(text),
+                seconds=round(time.time() - started, 1), processor=processor(), **json.loads(cost))
+
+
+def figures(output):
+    """The figures of a run, from the lines that it printed."""
+    training, tests = ([(int(i), float(a), float(c)) for i, a, c in line.findall(output)]
+                       for line in (TRAINING_LINE, TEST_LINE))
+    accuracies = [a for _, a, _ in tests]
+    losses = [c for _, _, c in tests if math.isfinite(c)]
+    broken = [i for i, _, c in training if not math.isfinite(c)]
+    last = training[-20:]
+    return {
+        "iterations": tests[-1][0] + 1,
+        "max_accuracy": max(accuracies),
+        "final_accuracy": accuracies[-1],
+        "misses": round(10000 * (1 - accuracies[-1])),
+        "last_20": round(statistics.stdev(accuracies[-20:]), 6) if len(accuracies) > 1 else 0,
+        "first_loss": training[0][2],
+        "lowest_loss": min(losses),
+        "final_loss": tests[-1][2] if math.isfinite(tests[-1][2]) else None,
+        "nan_from": broken[0] if broken else None,
+        "training_accuracy": round(statistics.mean(a for _, a, _ in last), 4),
+        "training_loss": None if broken else round(statistics.mean(c for _, _, c in last), 6),
+        "reached": {level: next((i for i, a, _ in tests if a >= float(level)), None)
+                    for level in LEVELS},
+        "at": {look: next((a for i, a, _ in tests if i == int(look)), None) for look in LOOKS},
+    }
 
 
 def processor():
@@ -82,9 +154,13 @@ def load():
         return json.load(file)
 
 
-# ---------- Into the documents ----------
+# ---------- Figures of several runs ----------
 
 NEWEST, OLDEST = "2.", "1.15."
+
+# What each step brings, for the tables.
+TRICKS = ["one softmax layer", "four sigmoid layers before it, Adam", "relu, learning rate decay",
+          "dropout", "convolution, no dropout", "more channels, dropout"]
 
 
 def runs_of(script, version, digits="MNIST"):
@@ -93,21 +169,110 @@ def runs_of(script, version, digits="MNIST"):
             and run["tensorflow"].startswith(version) and not run.get("edit")]
 
 
+def named(name):
+    """The recorded runs of a script, of a script's number such as 2.1, or of an edit."""
+    for script in SCRIPTS:
+        if name in (script, script[:-3], script[6:9]):
+            return runs_of(script, NEWEST)
+    runs = [run for run in load() if run.get("edit") == name]
+    if not runs:
+        edits = sorted({run["edit"] for run in load() if run.get("edit")})
+        sys.exit("nothing is recorded of {}; there are {}".format(
+            name, ", ".join([script[6:9] for script in SCRIPTS] + edits)))
+    return runs
+
+
+def mean(values):
+    return statistics.mean(values)
+
+
+def deviation(values):
+    """The standard deviation; 0 of a single value."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
 def spread(values, digits):
     """Mean ± standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return "{0:.{2}f} ± {1:.{2}f}".format(statistics.mean(values), deviation, digits)
+    return "{0:.{2}f} ± {1:.{2}f}".format(mean(values), deviation(values), digits)
+
+
+def difference(first, second, digits):
+    """How much larger the second values are than the first, with the spread of that difference.
+
+    Two runs differ with the square root of the sum of both variances. Where one side is a single
+    run, its spread is not known, and that of the other side stands for it.
+    """
+    by = [deviation(values) for values in (first, second)]
+    if len(first) == 1 or len(second) == 1:
+        by = [max(by)] * 2
+    text = "{:+.{}f}".format(mean(second) - mean(first), digits)
+    if len(first) == len(second) == 1:
+        return text
+    return text + " ± {:.{}f}".format(math.hypot(*by), digits)
+
+
+# What `compare` prints: the words, the field of a record, the digits behind the point.
+COMPARED = [
+    ("max test accuracy", "max_accuracy", 4),
+    ("test accuracy at the end", "final_accuracy", 4),
+    ("spread of the last 20 tests", "last_20", 4),
+    ("digits missed at the end", "misses", 0),
+    ("lowest test loss", "lowest_loss", 2),
+    ("test loss at the end", "final_loss", 2),
+    ("training accuracy at the end", "training_accuracy", 4),
+    ("iterations to 0.90", "0.90", 0),
+    ("iterations to 0.97", "0.97", 0),
+    ("iterations to 0.98", "0.98", 0),
+]
+
+
+def values_of(runs, field):
+    """A field of the runs; those that have none, such as a loss of nan, are left out."""
+    found = (run.get("reached", {}).get(field) if field in LEVELS else run.get(field)
+             for run in runs)
+    return [value for value in found if value is not None]
+
+
+def comparison(first, second):
+    """The differences of two recorded scripts or edits, as a table of text."""
+    sides = [named(first), named(second)]
+    form = "{:30}{:20}{:20}{}".format
+    lines = [form("", first, second, "difference"),
+             form("runs", *(str(len(runs)) for runs in sides), ""),
+             form("iterations", *(str(runs[0]["iterations"]) for runs in sides), "")]
+    for words, field, digits in COMPARED:
+        values = [values_of(runs, field) for runs in sides]
+        cells = [("{:.{}f}".format(v[0], digits) if len(v) == 1 else spread(v, digits))
+                 if v else "never" if field in LEVELS else "none" for v in values]
+        cells.append(difference(values[0], values[1], digits) if all(values) else "")
+        lines.append(form(words, *cells))
+    lines.append("Each ± is a standard deviation. A difference of less than twice its own says"
+                 " nothing.")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+# ---------- Into the documents ----------
+
+def table(columns, rows):
+    """A table in Markdown."""
+    lines = [columns, ["---"] * len(columns)] + [[str(cell) for cell in row] for row in rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def versions(run):
+    return "TensorFlow {tensorflow}, NumPy {numpy}, Python {python}; {processor}".format(**run)
 
 
 def block(script):
     """The results block at the end of a script."""
     new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
-    best = [run["max_accuracy"] for run in new]
+    best = values_of(new, "max_accuracy")
     lines = [
         "Max test accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
             len(new), min(run["seed"] for run in new), max(run["seed"] for run in new)),
-        "{}, from {} to {}; test loss at the end: {}.".format(
-            spread(best, 4), min(best), max(best), spread([run["final_loss"] for run in new], 2)),
+        "{}, from {} to {}; at the end {:.4f}, with a test loss of {}.".format(
+            spread(best, 4), min(best), max(best), mean(values_of(new, "final_accuracy")),
+            spread(values_of(new, "final_loss"), 2)),
         "TensorFlow {tensorflow}, Python {python}.".format(**new[0])
         + " One run with TensorFlow {tensorflow}, Python {python}: {max_accuracy}.".format(
             **old[0]),
@@ -116,88 +281,256 @@ def block(script):
     return "".join("# " + line + "\n" for line in lines)
 
 
-def table():
-    """The table of README.md."""
-    columns = ["script", "max test accuracy", "best", "test loss at the end", "TensorFlow 1.15.5",
-               "generated digits", "time", "memory"]
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+def steps_table():
+    """What each step reached, and what its trick did: for README.md."""
+    rows, before = [], None
+    for script, trick in zip(SCRIPTS, TRICKS):
+        runs = runs_of(script, NEWEST)
+        final = values_of(runs, "final_accuracy")
+        rows.append([
+            script[6:9], trick, spread(values_of(runs, "max_accuracy"), 4),
+            "{:.4f}".format(mean(final)), difference(before, final, 4) if before else "",
+            "{:.0f}".format(mean(values_of(runs, "misses"))),
+            "{:.2f} → {:.2f}".format(mean(values_of(runs, "lowest_loss")),
+                                     mean(values_of(runs, "final_loss")))])
+        before = final
+    return table(["step", "its trick", "max test accuracy", "at the end", "what the trick changed",
+                  "digits missed", "test loss, lowest → end"], rows)
+
+
+def usual(runs, level):
+    """The median iteration at which runs have reached a test accuracy, where most of them did."""
+    values = values_of(runs, level)
+    most = 2 * len(values) > len([run for run in runs if "reached" in run])
+    return "{:,.0f}".format(statistics.median(values)) if most else "never"
+
+
+def details_table():
+    """The rest of the figures: for docs/results.md."""
+    rows = []
     for script in SCRIPTS:
         new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
-        generated = runs_of(script, NEWEST, "generated")
-        best = [run["max_accuracy"] for run in new]
-        lines.append("| `{}` | {} | {} | {} | {} | {:.3f} | {:.0f} s | {} MB |".format(
-            script, spread(best, 4), max(best), spread([run["final_loss"] for run in new], 2),
-            old[0]["max_accuracy"],
-            statistics.mean(run["max_accuracy"] for run in generated),
-            statistics.median(run["seconds"] for run in new),
-            max(run["megabytes"] for run in new)))
-    run = runs_of(SCRIPTS[0], NEWEST)[0]
-    lines += ["", "TensorFlow {tensorflow}, NumPy {numpy}, Python {python}; {processor}; the panels"
-              " computed, without a display.".format(**run)]
-    return "\n".join(lines) + "\n"
+        generated = values_of(runs_of(script, NEWEST, "generated"), "max_accuracy")
+        rows.append(
+            [script[6:9], max(values_of(new, "max_accuracy"))]
+            + [usual(new, level) for level in LEVELS]
+            + ["{:.4f}".format(mean(values_of(new, "last_20"))),
+               "{:.4f}".format(mean(values_of(new, "training_accuracy"))),
+               spread(values_of(new, "final_loss"), 2), old[0]["max_accuracy"],
+               "{:.3f}".format(mean(generated)),
+               "{:.0f} s".format(statistics.median(values_of(new, "seconds"))),
+               "{} MB".format(max(values_of(new, "megabytes")))])
+    return table(["step", "best run"] + ["iterations to " + level for level in LEVELS]
+                 + ["spread of the last 20 tests", "training accuracy at the end",
+                    "test loss at the end", "TensorFlow 1.15.5", "generated digits", "time",
+                    "memory"], rows) + "\n" + versions(
+                        runs_of(SCRIPTS[0], NEWEST)[0]) + "; the panels computed, no display.\n"
 
 
-def edits():
-    """What the scripts with an edited line reach, for README.md."""
-    runs = {run["edit"]: run for run in load() if run.get("edit")}
-    return (
-        "With seed 0, 2.0 with plain gradient descent reaches {:.4f}; 2.1 at a fixed rate reaches"
-        " {:.4f} and ends at\n{:.4f}; 3.1 without dropout reaches {:.4f}, and its test loss climbs"
-        " from {:.2f} at its lowest to {:.2f}\nat the end.\n".format(
-            runs["2.0_gradient_descent"]["max_accuracy"],
-            runs["2.1_fixed_rate"]["max_accuracy"], runs["2.1_fixed_rate"]["final_accuracy"],
-            runs["3.1_without_dropout"]["max_accuracy"],
-            runs["3.1_without_dropout"]["lowest_loss"], runs["3.1_without_dropout"]["final_loss"]))
+def edit_row(name, runs):
+    """A row of the workshop's tables; runs are of one edit, or of a script as it stands."""
+    def cell(field, digits):
+        values = values_of(runs, field)
+        return "{:.{}f}".format(mean(values), digits) if values else "nan"
+    return [name, runs[0]["iterations"] - 1, cell("max_accuracy", 4), cell("final_accuracy", 4),
+            cell("training_accuracy", 3), cell("lowest_loss", 1), cell("final_loss", 1)]
+
+
+EDIT_COLUMNS = ["run", "iterations", "max test accuracy", "at the end", "training accuracy",
+                "lowest test loss", "test loss at the end"]
+
+
+def edits_table(names, known):
+    """What the edits of a question reached, beside their scripts as they stand."""
+    rows, scripts = [], []
+    for name in names:
+        script, iterations = known[name].script, known[name].iterations
+        runs = runs_of(script, NEWEST)
+        if (script, iterations) not in scripts:
+            if iterations:
+                # The same seed, seen when it had run as long as the edit.
+                seen = [run["at"][str(iterations - 1)] for run in runs if run["seed"] == 0]
+                rows.append(["{} as it stands".format(script[6:9]), iterations - 1, "",
+                             "{:.4f}".format(seen[0]), "", "", ""])
+            else:
+                rows.append(edit_row("{} as it stands".format(script[6:9]), runs))
+            scripts.append((script, iterations))
+        rows.append(edit_row("`{}`".format(name), named(name)))
+    return table(EDIT_COLUMNS, rows)
+
+
+def stages_table(page):
+    """What the stages of "Build it yourself" reached."""
+    rows = [edit_row("1.0 as it stands", runs_of(SCRIPTS[0], NEWEST))]
+    for k, (name, _) in enumerate(workshop.stages(page), 1):
+        rows.append(edit_row("{}. {}".format(k, name), named("stage_{}".format(k))))
+    return table(["stage"] + EDIT_COLUMNS[1:], rows)
+
+
+def slow_start_words():
+    """When 2.0, tested often, 2.0 with gradient descent, and 2.1 reach 0.90: for the workshop."""
+    often, plain = named("2.0_tested_often")[0], named("2.0_gradient_descent")[0]
+    relu = [run for run in runs_of(SCRIPTS[2], NEWEST) if run["seed"] == 0][0]
+    return ("2.0 reaches a test accuracy of 0.90 at iteration {}, with plain gradient descent at"
+            " {:,},\nand 2.1 at {}.\n").format(
+                *(run["reached"]["0.90"] for run in (often, plain, relu)))
+
+
+def start_words():
+    """What the networks are like before the first step: for docs/results.md."""
+    with open(START) as file:
+        start = json.load(file)
+    rows = [[name[6:9]] + ["{:.2g}".format(value) for value in start[name]["gradients"]]
+            + ["{:,.0f}".format(start[name]["gradients"][-1] / start[name]["gradients"][0])]
+            + ["{:.0f} %".format(100 * value) for value in start[name]["active"]]
+            + ["{:.0f} to {:.0f} %".format(100 * min(start[name]["active_with_biases_0"]),
+                                           100 * max(start[name]["active_with_biases_0"]))]
+            for name in (SCRIPTS[1], SCRIPTS[2])]
+    for row in rows[:1]:
+        row[7:] = ["", "", "", "", ""]
+    return table(
+        ["step"] + ["gradient of W{}".format(k) for k in range(1, 6)] + ["W5 to W1"]
+        + ["Y{} active".format(k) for k in range(1, 5)] + ["with biases of 0"], rows) + (
+            "\n{} of the 784 pixels are 0 in all 60,000 training digits, so {} of the 7,840 weights"
+            " of 1.0 stay 0.\n".format(start["never_inked"], 10 * start["never_inked"]))
 
 
 def replaced(text, name, content):
-    """The text with other content between <!-- name --> and <!-- end of name -->."""
-    begin, end = "<!-- {} -->\n".format(name), "<!-- end of {} -->\n".format(name)
-    return text[:text.index(begin)] + begin + content + text[text.index(end):]
+    """The text with other content between <!-- name --> and the next end."""
+    begin = "<!-- {} -->\n".format(name)
+    end = "<!-- end of {} -->\n".format(name.split()[0] if name.startswith("measured") else name)
+    at = text.index(begin) + len(begin)
+    return text[:at] + content + text[text.index(end, at):]
+
+
+def documents():
+    """The documents with the recorded figures in them: path -> text."""
+    texts = {}
+    heading = "# ---------- Results ----------\n"
+    for script in SCRIPTS:
+        text = read(script)
+        texts[script] = text[:text.index(heading)] + heading + "\n" + block(script)
+    texts["README.md"] = replaced(read("README.md"), "results", steps_table())
+    text = replaced(read("docs/results.md"), "results", details_table())
+    texts["docs/results.md"] = replaced(text, "start", start_words())
+    text = read(workshop.PAGE)
+    known = workshop.experiments(text)
+    text = replaced(text, "stages", stages_table(text))
+    for names in re.findall(r"^<!-- measured (.*) -->$", text, re.M):
+        text = replaced(text, "measured " + names, edits_table(names.split(), known))
+    texts[workshop.PAGE] = replaced(text, "slow start", slow_start_words())
+    return texts
 
 
 def write():
-    """Replaces the results in the scripts and in README.md by those of the record."""
-    for script in SCRIPTS:
-        path = os.path.join(ROOT, script)
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        heading = "# ---------- Results ----------\n"
+    """Replaces the figures in the scripts and in the documents by those of the record."""
+    for name, text in documents().items():
+        path = os.path.join(ROOT, *name.split("/"))
         with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text[:text.index(heading)] + heading + "\n" + block(script))
-    path = os.path.join(ROOT, "README.md")
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    text = replaced(replaced(text, "results", table()), "edits", edits())
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+            file.write(text)
+
+
+# ---------- Before the first step ----------
+
+def start_here(path):
+    """Runs a script to where its training would begin, and prints what the network is like."""
+    import runpy
+
+    import numpy as np
+
+    sys.path.insert(0, ROOT)
+    import tensorflowvisu
+    tf = tensorflowvisu.tf
+
+    def look(self, compute_step, *arguments, **options):
+        names = compute_step.__globals__
+        sess, mnist = names["sess"], names["mnist"]
+        weights = [names["W{}".format(k)] for k in range(1, 6)]
+        gradients = tf.gradients(names["cross_entropy"], weights)
+        squares = []
+        for _ in range(50):
+            images, labels = mnist.train.next_batch(100)
+            found = sess.run(gradients, {names["X"]: images, names["Y_"]: labels})
+            squares.append([float((gradient ** 2).mean()) for gradient in found])
+        layers = [names["Y{}".format(k)] for k in range(1, 5)]
+
+        def active():
+            values = sess.run(layers, {names["X"]: mnist.test.images})
+            return [round(float((value > 0).mean()), 4) for value in values]
+
+        sizes = np.sqrt(np.mean(squares, axis=0))
+        found = {"gradients": [float("{:.3g}".format(size)) for size in sizes],
+                 "active": active()}
+        for k in range(1, 5):
+            names["B{}".format(k)].load(np.zeros(names["B{}".format(k)].shape.as_list()), sess)
+        found["active_with_biases_0"] = active()
+        found["never_inked"] = int((mnist.train.images.max(axis=(0, 3)) == 0).sum())
+        print("start " + json.dumps(found))
+
+    tensorflowvisu.MnistDataVis.animate = look
+    runpy.run_path(path, run_name="__main__")
+
+
+def start():
+    """Records what 2.0 and 2.1 are like before their first step."""
+    found = {}
+    for script in SCRIPTS[1:3]:
+        done = subprocess.run(
+            [sys.executable, os.path.abspath(__file__), "look", os.path.join(ROOT, script)],
+            env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.PIPE, check=True,
+            text=True)
+        found[script] = json.loads(done.stdout.split("start ")[1].split("\n")[0])
+        found["never_inked"] = found[script].pop("never_inked")
+        print(script, found[script], flush=True)
+    with open(START, "w") as file:
+        json.dump(found, file, indent=1, sort_keys=True)
+        file.write("\n")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command")
     commands.required = True
     run = commands.add_parser("run", help="run scripts and record what they reach")
     run.add_argument("--seeds", type=int, nargs="+", default=[0])
     run.add_argument("--scripts", nargs="+", default=SCRIPTS, help="default: all six")
-    one = commands.add_parser("one", help="run one script in this process (used by run)")
-    one.add_argument("script")
+    edits = commands.add_parser("edits", help="run the workshop's edits and record what they reach")
+    edits.add_argument("names", nargs="*", help="default: all of them")
+    edits.add_argument("--seed", type=int, default=0)
+    compare = commands.add_parser("compare", help="print how two recorded scripts or edits differ")
+    compare.add_argument("first", help="a script, its number, such as 2.1, or the name of an edit")
+    compare.add_argument("second")
+    commands.add_parser("start", help="record what the networks are like before their first step")
+    commands.add_parser("write", help="write the figures into the scripts and documents")
+    one = commands.add_parser("one", help="run one script in this process (used by run and edits)")
+    one.add_argument("path")
     one.add_argument("seed", type=int)
-    commands.add_parser("write", help="write the results into the scripts and README.md")
+    one.add_argument("limit", type=int)
+    look = commands.add_parser("look", help="look at one script in this process (used by start)")
+    look.add_argument("path")
     arguments = parser.parse_args()
 
     if arguments.command == "run":
         for seed in arguments.seeds:
             for script in arguments.scripts:
-                result = measure(script, seed)
-                record([result])
-                print("{script} seed {seed}: max {max_accuracy}, final {final_accuracy}, loss"
-                      " {final_loss}, {seconds} s, {megabytes} MB".format(**result), flush=True)
+                show_and_record(measure(script, seed))
+    elif arguments.command == "edits":
+        known = workshop.edits(read(workshop.PAGE))
+        for name in arguments.names or known:
+            edit = known[name]
+            text = workshop.apply(read(edit.script), edit.hunks)
+            show_and_record(dict(
+                measure(edit.script, arguments.seed, text, edit.iterations), edit=name))
+    elif arguments.command == "compare":
+        print(comparison(arguments.first, arguments.second))
     elif arguments.command == "one":
-        run_here(arguments.script, arguments.seed)
+        run_here(arguments.path, arguments.seed, arguments.limit)
         import resource
+
         import matplotlib
         import numpy
+
         import mnistdata
         import tensorflowvisu
         # ru_maxrss counts kilobytes, on macOS bytes.
@@ -207,8 +540,18 @@ def main():
             "matplotlib": matplotlib.__version__, "python": platform.python_version(),
             "digits": "generated" if mnistdata.latest.generated else "MNIST",
             "megabytes": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))}))
+    elif arguments.command == "start":
+        start()
+    elif arguments.command == "look":
+        start_here(arguments.path)
     else:
         write()
+
+
+def show_and_record(run):
+    record([run])
+    print("{} seed {seed}: max {max_accuracy}, final {final_accuracy}, loss {final_loss},"
+          " {seconds} s, {megabytes} MB".format(run.get("edit", run["script"]), **run), flush=True)
 
 
 if __name__ == "__main__":
