@@ -436,7 +436,7 @@ def _download(names, folder, damaged):
                 continue
             wrong = [path for path in damaged if _name_of(path) == name]
             kept = kept and _keep(os.path.join(folder, name + ".gz"),
-                                  lambda file: file.write(packed), wrong)
+                                  lambda file, packed=packed: file.write(packed), wrong)
     return parts, None
 
 

@@ -21,6 +21,7 @@ import logging
 import numbers
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -497,8 +498,9 @@ def _duration(seconds):
 
 def _script_name():
     """The name of the script that runs, without its extension; tensorflowvisu where it has none."""
-    path = getattr(sys.modules["__main__"], "__file__", None) or "tensorflowvisu"
-    return os.path.splitext(os.path.basename(path))[0]
+    path = getattr(sys.modules["__main__"], "__file__", None) or ""
+    # Code that is typed, or read from standard input, comes from no file.
+    return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
 
 
 # The first line of last_run.csv; a file with another one is not ours.
@@ -1148,7 +1150,7 @@ def _find_place():
         if not chosen and (sys.platform == "win32" or display) and _has_tk():
             matplotlib.use("TkAgg")
         # Where there is no choice yet, this takes the first toolkit that works here.
-        import matplotlib.pyplot as _
+        import matplotlib.pyplot as _  # noqa: F401
     except ImportError as error:
         return as_picture, _why_no_window(error) if _has_tk() else _NO_TOOLKIT
     backend = matplotlib.get_backend().lower()
@@ -1176,7 +1178,7 @@ def _why_no_window(error):
 
 def _has_tk():
     try:
-        import tkinter as _
+        import tkinter as _  # noqa: F401
     except ImportError:
         return False
     return True
@@ -1211,29 +1213,26 @@ def _open_figure(vis):
     return figure
 
 
-def _fit_screen(figure, margin):
-    """Makes a window smaller that is larger than its screen, or, with margin, than fits there."""
-    window = getattr(figure.canvas.manager, "window", None)
+def _fit_screen(figure):
+    """Makes a window smaller that is larger than fits on its screen, with its title and toolbar."""
+    window, toolbar = figure.canvas.manager.window, figure.canvas.manager.toolbar
     if hasattr(window, "winfo_screenwidth"):  # Tk counts the screen's own pixels.
+        toolbar.configure(width=1)  # It takes the window's width, not the other way round.
         window.update_idletasks()
         screen = window.winfo_screenwidth(), window.winfo_screenheight()
-        outer = window.winfo_reqwidth(), window.winfo_reqheight()
-        ratio = 1
+        high, ratio = toolbar.winfo_reqheight(), 1
     elif hasattr(window, "screen"):  # Qt counts larger ones where there are very many.
-        size, hint = window.screen().availableSize(), window.sizeHint()
+        size = window.screen().availableSize()
         screen = size.width(), size.height()
-        outer = hint.width(), hint.height()
-        ratio = getattr(figure.canvas, "device_pixel_ratio", 1)
+        high, ratio = toolbar.sizeHint().height(), figure.canvas.device_pixel_ratio
     else:
         return
-    canvas = [size / ratio for size in figure.bbox.size]
     # The window's title and its frame, and the desktop's bar, need some room, too.
-    spare = (16, 80) if margin else (0, 0)
-    room = [size - max(0, all_ - own) - free
-            for size, all_, own, free in zip(screen, outer, canvas, spare)]
-    if canvas[0] > room[0] + 1 or canvas[1] > room[1] + 1:
-        size = [max(100, min(pair)) * ratio / figure.dpi for pair in zip(canvas, room)]
-        figure.set_size_inches(*size, forward=True)
+    room = (screen[0] - 16) * ratio, (screen[1] - high - 80) * ratio
+    width, height = figure.bbox.size
+    if width > room[0] or height > room[1]:
+        figure.set_size_inches(max(100, min(width, room[0])) / figure.dpi,
+                               max(100, min(height, room[1])) / figure.dpi, forward=True)
 
 
 def _answer_keys(dashboard, run):
@@ -1312,14 +1311,22 @@ def in_window(vis, run):
     except Exception as error:  # Each toolkit raises its own where it has no screen.
         as_picture(vis, run, _why_no_window(error))
         return
-    _fit_screen(figure, margin=True)
+    _fit_screen(figure)
     dashboard = vis.dashboard_on(figure)
     manager, number = figure.canvas.manager, figure.number
     generated = mnistdata.latest is not None and mnistdata.latest.generated
     manager.set_window_title(_script_name() + " - generated digits" * generated)
     _answer_keys(dashboard, run)
-    # On a screen of high resolution, toolkits enlarge the window after it has been opened.
-    figure.canvas.mpl_connect("resize_event", lambda _: _fit_screen(figure, margin=False))
+    ratio = figure.canvas.device_pixel_ratio
+
+    def on_resize(_):
+        nonlocal ratio
+        # On a screen of high resolution, toolkits enlarge the window after it has been opened.
+        if ratio != figure.canvas.device_pixel_ratio:
+            ratio = figure.canvas.device_pixel_ratio
+            _fit_screen(figure)
+
+    figure.canvas.mpl_connect("resize_event", on_resize)
     figure.canvas.mpl_connect("close_event", lambda _: run.close())
 
     def draw(frame, status):
@@ -1740,11 +1747,12 @@ class MnistDataVis:
 
 
 def _reader_has_gone():
-    """Whether the program that read standard output, such as head, has ended; nothing goes there."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still to be written, at Python's end, would raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    """Whether the program that read standard output, such as head, has ended."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(1, 0)
+        if not poll.poll(0):
+            return False
+    # What is still to be written, at Python's end, would raise again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return True

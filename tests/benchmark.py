@@ -14,6 +14,7 @@ taken.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -146,10 +147,8 @@ def measure(script, iterations, rounds, started):
                 os.kill(os.getpid(), signal.SIGINT)
 
         del redrawn[:]
-        try:
+        with contextlib.suppress(SystemExit):
             animate(self, until_all_pressed, more, *arguments, **options)
-        except SystemExit:
-            pass
         answers = sorted(min([done for done in redrawn if done > begin] or [float("inf")]) - begin
                          for begin in pressed)
         # A key that was pressed before the window had the focus answers to nothing.
@@ -212,8 +211,8 @@ def main():
               " {:.0f} | {:.1f} | {:.0f} |".format(
                   script[6:9], m["iterations"], statistics.median(bare), statistics.median(text),
                   statistics.median(window), ratio(text, bare), ratio(window, text),
-                  ratio(slow, text), statistics.median(m["rates"]), 1000 * m["answer"], 1000 * m["worst"],
-                  m["ready"], m["memory"]), flush=True)
+                  ratio(slow, text), statistics.median(m["rates"]), 1000 * m["answer"],
+                  1000 * m["worst"], m["ready"], m["memory"]), flush=True)
     print("\nTensorFlow {}, matplotlib {}".format(*m["versions"]))
     if server:
         server.terminate()

@@ -5,17 +5,63 @@ import shutil
 import struct
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
 import pytest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TESTS = os.path.join(ROOT, "tests")
-sys.path.insert(0, ROOT)
+TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TESTS)
+from series import ROOT, SCRIPTS
 
-SCRIPTS = sorted(name for name in os.listdir(ROOT) if name.startswith("mnist_"))
+sys.path.insert(0, ROOT)
+LAST_RUN = os.path.join(ROOT, "data", "last_run.csv")
+
+# A script as a user would write it, but quick; what it leaves for the next run goes to a folder of
+# its own.
+LIVE = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+import numpy as np
+import tensorflowvisu
+
+tensorflowvisu.DATA = {data!r}
+random = np.random.RandomState(0)
+digits = random.randint(0, 255, [280, 280, 3]).astype(np.uint8)
+test_digits = random.randint(0, 255, [700, 1120, 3]).astype(np.uint8)
+datavis = tensorflowvisu.MnistDataVis({arguments})
+done = 0
+{first}
+
+
+def step(i, update_test_data, update_train_data):
+    global done
+    done = i
+    time.sleep({pause})
+    if update_train_data:
+        datavis.append_training_curves_data(i, 1 - 1 / (i + 2), 90 / (1 + i / 50))
+        datavis.append_data_histograms(i, random.randn(100), random.randn(100))
+        datavis.update_image1(digits)
+    if update_test_data:
+        datavis.append_test_curves_data(i, 0.9, 30)
+        datavis.update_image2(test_digits)
+    {extra}
+
+
+{call}
+print("max test accuracy: " + str(datavis.get_max_test_accuracy()), flush=True)
+"""
+
+# What a run on digits of its own leaves: its lines are as the next run reads them.
+RUN_BEFORE = """# script: mnist_2.0_five_layers_sigmoid; time: 2026-01-02 03:04:05; TensorFlow: 1.15.5; \
+digits: its own
+# iteration, training accuracy, training loss, test accuracy, test loss
+0,0.1,99,0.1,95
+50,0.5,60,nan,nan
+100,0.7,40,0.55,45
+400,0.9,20,0.8,25
+"""
 
 
 def missing(what):
@@ -36,7 +82,7 @@ def write_idx(path, array):
     """Writes uint8 images [n, 28, 28] or labels [n] in the IDX format."""
     magic = 2051 if array.ndim == 3 else 2049
     with open(str(path), "wb") as file:
-        file.write(struct.pack(">{}I".format(1 + array.ndim), magic, *array.shape))
+        file.write(struct.pack(f">{1 + array.ndim}I", magic, *array.shape))
         file.write(array.tobytes())
 
 
@@ -47,6 +93,45 @@ def write_digits(folder, train, test):
     names = list(mnistdata.SHA256)
     for name, array in zip(names, (images[:train], labels[:train], images[train:], labels[train:])):
         write_idx(os.path.join(str(folder), name), array)
+
+
+def live_script(folder, call=None, first="", extra="pass", iterations=101, pause=0, options="",
+                arguments="", before=False):
+    """Writes live.py to a folder, and the run before to its neighbour; returns the script's path.
+
+    first    what is done before the training
+    extra    what a step does at its end
+    call     what is done instead of one call of animate
+    before   whether there is a run before
+    """
+    script, data = folder / "live.py", data_of(folder)
+    script.write_text(LIVE.format(
+        root=ROOT, data=str(data), pause=pause, arguments=arguments, first=textwrap.dedent(first),
+        extra=textwrap.indent(textwrap.dedent(extra), "    ").strip(),
+        call=textwrap.dedent(call or f"datavis.animate(step, {iterations}, 10, 50{options})")))
+    if before:
+        data.mkdir()
+        (data / "last_run.csv").write_text(RUN_BEFORE)
+    return script
+
+
+def data_of(folder):
+    """Where the script in a folder keeps the run before, beside the folder itself."""
+    return folder.parent / (folder.name + "-data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def last_run_of_the_user():
+    """No test reads or writes the curves that the user's own last run has left."""
+    def content():
+        if not os.path.exists(LAST_RUN):
+            return None
+        with open(LAST_RUN, "rb") as file:
+            return file.read()
+
+    before = content()
+    yield
+    assert content() == before
 
 
 @pytest.fixture(scope="session")
@@ -73,10 +158,16 @@ def screen():
     yield from _screen("1600x1000x24", 96)
 
 
-@pytest.fixture(scope="session")
-def small_screen():
-    """A virtual screen as of an old projector."""
-    yield from _screen("1024x768x24", 96)
+@pytest.fixture(scope="session", params=["1024x768", "800x600"])
+def small_screen(request):
+    """A virtual screen as of an old projector, with a window manager; its name and its size."""
+    need("openbox")
+    for name in _screen(request.param + "x24", 96):
+        manager = subprocess.Popen(["openbox", "--sm-disable"], env=environment(DISPLAY=name),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        yield name, [int(size) for size in request.param.split("x")]
+        manager.terminate()
+        manager.wait()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +199,7 @@ def wait_until(condition, seconds=60, every=0.1):
         if value:
             return value
         time.sleep(every)
-    raise AssertionError("it did not happen within {} seconds".format(seconds))
+    raise AssertionError(f"it did not happen within {seconds} seconds")
 
 
 def environment(**changes):

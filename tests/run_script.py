@@ -3,6 +3,7 @@
 import os
 import runpy
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tensorflowvisu
@@ -17,4 +18,7 @@ def animate_less(self, compute_step, iterations, *arguments, **options):
 
 tensorflowvisu.MnistDataVis.animate = animate_less
 sys.argv = [script]
-runpy.run_path(script, run_name="__main__")
+# The user's own last run is not for a test to read or to replace.
+with tempfile.TemporaryDirectory() as folder:
+    tensorflowvisu.DATA = folder
+    runpy.run_path(script, run_name="__main__")

@@ -20,8 +20,7 @@ import pytest
 
 import mnistdata
 from conftest import environment, missing, run_python, wait_until
-from test_mnistdata import (NAMES, alone, content_of, drawn, folder, loader,  # noqa: F401
-                            mirrors, pack, trickle)
+from test_mnistdata import NAMES, alone, content_of, drawn, folder, loader, mirrors, pack, trickle  # noqa: F401
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -430,7 +429,7 @@ def test_killed_at_any_moment(mirrors, tmp_path):
         count = len(mirror.asked)
         process = subprocess.Popen([sys.executable, str(script)], env=env,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: len(mirror.asked) > count, every=0.001)
+        wait_until(lambda count=count: len(mirror.asked) > count, every=0.001)
         time.sleep(chance.random() * 0.1)
         process.kill()
         process.wait()
@@ -502,8 +501,8 @@ def test_no_standard_error(mirrors, tmp_path, monkeypatch, capsys, stderr):
     mirrors(None)
     stream = None
     if stderr == "closed":
-        stream = open(str(tmp_path / "log"), "w")
-        stream.close()
+        with open(str(tmp_path / "log"), "w") as stream:
+            pass
     monkeypatch.setattr(sys, "stderr", stream)
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
     assert capsys.readouterr().out == ""

@@ -491,10 +491,10 @@ def test_a_second_run_starts_afresh(elsewhere):
         datavis.append_training_curves_data(i, 0.5, 1.0)
         datavis.append_data_histograms(i, [1.0], [1.0], title1="mine")
         if test:
-            datavis.append_test_curves_data(i, 0.9 if first else 0.2, 1.0)
+            datavis.append_test_curves_data(i, accuracy, 1.0)
         seen.append(len(line(panels_of(datavis)[0], "training").get_xdata()))
 
-    for first in (True, False):
+    for accuracy in (0.9, 0.2):
         seen = []
         datavis.animate(step, 3)
         assert seen == [1, 2, 3]
@@ -670,11 +670,12 @@ def test_room_for_many_images_costs_little(tmp_path):
     """600,000 images' room is 1.4 GB of white; the process takes little more."""
     script = tmp_path / "large.py"
     script.write_text(
-        "import resource, sys\nsys.path.insert(0, {!r})\nimport numpy as np\nimport tensorflowvisu\n"
-        "tf = tensorflowvisu.tf\n"
+        "import resource, sys\nsys.path.insert(0, {!r})\nimport numpy as np\n"
+        "import tensorflowvisu\ntf = tensorflowvisu.tf\n"
         "with tf.Graph().as_default(), tf.Session() as sess:\n"
         "    Y = np.eye(10)[np.zeros(100, int)]\n"
-        "    m = tensorflowvisu.tf_format_mnist_images(np.zeros([100, 28, 28, 1]), Y, Y, 600000, 600)\n"
+        "    X = np.zeros([100, 28, 28, 1])\n"
+        "    m = tensorflowvisu.tf_format_mnist_images(X, Y, Y, 600000, 600)\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "    assert sess.run(m).shape == (16800, 28000, 3)\n"
         "    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)\n"
