@@ -13,7 +13,7 @@ import pytest
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TESTS)
-from series import ROOT, SCRIPTS
+from series import ROOT, SCRIPTS  # noqa: F401
 
 sys.path.insert(0, ROOT)
 LAST_RUN = os.path.join(ROOT, "data", "last_run.csv")
@@ -54,8 +54,8 @@ print("max test accuracy: " + str(datavis.get_max_test_accuracy()), flush=True)
 """
 
 # What a run on digits of its own leaves: its lines are as the next run reads them.
-RUN_BEFORE = """# script: mnist_2.0_five_layers_sigmoid; time: 2026-01-02 03:04:05; TensorFlow: 1.15.5; \
-digits: its own
+RUN_BEFORE = """# script: mnist_2.0_five_layers_sigmoid; time: 2026-01-02 03:04:05; \
+TensorFlow: 1.15.5; digits: its own
 # iteration, training accuracy, training loss, test accuracy, test loss
 0,0.1,99,0.1,95
 50,0.5,60,nan,nan

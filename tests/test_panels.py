@@ -494,7 +494,7 @@ def test_a_second_run_starts_afresh(elsewhere):
             datavis.append_test_curves_data(i, accuracy, 1.0)
         seen.append(len(line(panels_of(datavis)[0], "training").get_xdata()))
 
-    for accuracy in (0.9, 0.2):
+    for accuracy in (0.9, 0.2):  # noqa: B007
         seen = []
         datavis.animate(step, 3)
         assert seen == [1, 2, 3]

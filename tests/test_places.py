@@ -16,8 +16,19 @@ import numpy as np
 import pytest
 
 import tensorflowvisu
-from conftest import (ROOT, RUN_BEFORE, TESTS, data_of, environment, live_script, missing, need,
-                      on_terminal, run_python, wait_until)
+from conftest import (
+    ROOT,
+    RUN_BEFORE,
+    TESTS,
+    data_of,
+    environment,
+    live_script,
+    missing,
+    need,
+    on_terminal,
+    run_python,
+    wait_until,
+)
 
 LABEL = "test, run before (2.0)"
 

@@ -343,7 +343,7 @@ def test_home_after_another_size(live):
     try:
         for width, height in ((900, 600), (1400, 850), (640, 480)):
             live.xdotool("windowsize", live.name, width, height)
-            live.until(lambda state: abs(state["size"][0] - width) < 10)
+            live.until(lambda state, width=width: abs(state["size"][0] - width) < 10)
             assert apart(live.later(30), ALL)
         places = live.state["bounds"]
         live.key("h")
@@ -394,7 +394,7 @@ def test_the_run_before_goes_and_comes_with_b(live):
 
 
 def test_digits_look_the_same_before_and_after_an_update(live):
-    for key, smoothing in (("0", "bilinear"), ("3", "bilinear")):
+    for key in "03":
         live.key(key, LAYOUTS[key])
         drawn = live.state["draws"]
         live.later(100)
