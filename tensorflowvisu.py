@@ -1276,6 +1276,7 @@ class _Pace:
         self._draw = draw
         self._seconds = seconds
         self._next = 0.0
+        self._collected = time.monotonic()
         self._frame = None
         self._said = None
         self._status = ""
@@ -1285,6 +1286,9 @@ class _Pace:
         begin = time.monotonic()
         if begin < self._next:
             return
+        if begin > self._collected + 1:
+            gc.collect()  # No other thread does while the training runs.
+            self._collected = begin
         # Text is slow to draw, so the status line is renewed a few times a second only.
         said = self._run.over, self._run.paused, int(4 * begin)
         frame = self._run.frame
@@ -1335,22 +1339,15 @@ def in_window(vis, run):
 
     pace = _Pace(run, draw, 1 / 25)
     manager.show()
-    collected = time.monotonic()
-    try:
-        with run.beside():
-            try:
-                # The toolkit's own loop would show windows of the reader's until those are closed.
-                while plt.fignum_exists(number) and not _has_ended(run):
-                    pace.tick()
-                    figure.canvas.flush_events()
-                    if time.monotonic() > collected + 1:
-                        gc.collect()
-                        collected = time.monotonic()
-                    time.sleep(0.004)
-            finally:
-                plt.close(figure)
-    finally:
-        plt.close(figure)
+    with run.beside():
+        try:
+            # The toolkit's own loop would show windows of the reader's until those are closed.
+            while plt.fignum_exists(number) and not _has_ended(run):
+                pace.tick()
+                figure.canvas.flush_events()
+                time.sleep(0.004)
+        finally:
+            plt.close(figure)
 
 
 def in_browser(vis, run):
@@ -1374,7 +1371,6 @@ def in_browser(vis, run):
     def tick():
         try:
             pace.tick()
-            gc.collect()
         except Exception as error:  # The loop would print it and go on.
             failed.append(error)
         if failed or _has_ended(run):
