@@ -16,6 +16,7 @@ sys.path.insert(0, TESTS)
 from series import ROOT, SCRIPTS  # noqa: F401
 
 sys.path.insert(0, ROOT)
+pytest.register_assert_rewrite("checks")
 LAST_RUN = os.path.join(ROOT, "data", "last_run.csv")
 
 # A script as a user would write it, but quick; what it leaves for the next run goes to a folder of

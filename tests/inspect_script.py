@@ -25,6 +25,8 @@ def inspect(self, compute_step, *arguments, **options):
     feed = {names["X"]: images, names["Y_"]: labels}
     if "pkeep" in names:
         feed[names["pkeep"]] = 1.0
+    if "tst" in names:
+        feed[names["tst"]] = True
     variables = tf.trainable_variables()
     initial = [value.tolist() if value.size < 1000 else
                [float(value.mean()), float(value.std()), float(abs(value).max())]
@@ -37,7 +39,8 @@ def inspect(self, compute_step, *arguments, **options):
         rates = [float(sess.run(names["lr"], {names["step"]: i})) for i in (0, 2000, 10000)]
     dropped = None
     if "pkeep" in names:
-        name = "Y1" if "Y1d" in names else "Y4"
+        # The first layer that has dropout; of the recurrent network it is the last state.
+        name = [name for name in ("Y1", "Y4", "H") if name + "d" in names][0]
         kept = sess.run([names[name], names[name + "d"]], {**feed, names["pkeep"]: 0.75})
         dropped = [value.ravel().tolist() for value in kept]
     print("inspected " + json.dumps({

@@ -1,4 +1,4 @@
-"""Makes the pictures of README.md and of the workshop from real runs.
+"""Makes the pictures of README.md, of the next steps and of the workshop from real runs.
 
     python tests/pictures.py              # all of them
     python tests/pictures.py 2.0 2.1      # some of them
@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 
+import next_steps
 import workshop
-from results import read
-from series import ROOT, SCRIPTS
+from next_steps import read
+from series import NEXT_STEPS, ROOT, SCRIPTS
 
 DOCS = os.path.join(ROOT, "docs")
 CURVES_FILE = "last_run.csv"  # where a run leaves its curves, in the folder tensorflowvisu.DATA
@@ -28,8 +29,14 @@ DRAWN = ["2.1_fixed_rate", "3.0_shuffled", "3.1_without_dropout"]
 
 # The run that stands behind each picture.
 STEPS = [script[6:9] for script in SCRIPTS]
+NEXT = ["4.0", "4.1", "5.0"]
 BEHIND = dict(zip(STEPS[1:], STEPS), **{name: name[:3] for name in DRAWN})
-NAMES = STEPS + DRAWN
+BEHIND.update((script[6:9], base[6:9]) for script, base in NEXT_STEPS.items())
+NAMES = STEPS + NEXT + DRAWN
+
+# What the two panels show: the accuracy from here to 1, the loss from 0 to here.
+RANGES = {"1.0": (0.8, 80), "2.0": (0.8, 80), "4.0": (0.98, 10), "4.1": (0.98, 10)}
+RANGE = 0.92, 40
 
 
 def picture(name):
@@ -41,6 +48,9 @@ def script_of(name):
     if name in STEPS:
         script = SCRIPTS[STEPS.index(name)]
         return script, read(script)
+    for script in NEXT_STEPS:
+        if script[6:9] == name:
+            return script, next_steps.text_of(script)
     edit = workshop.experiments(read(workshop.PAGE))[name]
     return edit.script, workshop.apply(read(edit.script), edit.hunks)
 
@@ -75,8 +85,9 @@ def run_and_draw(name, folder, drawn):
         figure = Figure(figsize=(9.6, 4), dpi=100)
         FigureCanvasAgg(figure)
         self.show_on(figure, layout="7")
-        figure.axes[0].set_ylim((0.8, 1) if name in ("1.0", "2.0") else (0.92, 1))
-        figure.axes[1].set_ylim((0, 80) if name in ("1.0", "2.0") else (0, 40))
+        accuracy, loss = RANGES.get(name, RANGE)
+        figure.axes[0].set_ylim(accuracy, 1)
+        figure.axes[1].set_ylim(0, loss)
         save(figure, picture(name), 100)
         if name == "1.0":
             figure = Figure(figsize=(19.2, 10.8), dpi=70)

@@ -1,6 +1,7 @@
-"""Measures the six scripts, and the edits of them that the workshop asks for.
+"""Measures the six scripts, the next steps, and the edits that the workshop asks for.
 
     python tests/results.py run --seeds 0 1 2 3 4    # whole runs of all six scripts
+    python tests/results.py run --scripts mnist_5.0_recurrent.py    # one run of a next step
     python tests/results.py edits                    # one run of each edit in docs/workshop.md
     python tests/results.py compare 2.0 2.1          # the difference of two, with its spread
     python tests/results.py start                    # the networks before their first step
@@ -26,8 +27,10 @@ import tempfile
 import time
 import tokenize
 
+import next_steps
 import workshop
-from series import ROOT, SCRIPTS
+from next_steps import read
+from series import NEXT_STEPS, ROOT, SCRIPTS
 
 RECORD = os.path.join(ROOT, "tests", "results.json")
 START = os.path.join(ROOT, "tests", "start.json")
@@ -37,12 +40,6 @@ TEST_LINE = re.compile(r"^(\d+): \*{9} epoch \d+ \*{9} test accuracy:(\S+) test 
 # The test accuracies whose first iteration is recorded, and the iterations whose accuracy is.
 LEVELS = ("0.90", "0.97", "0.98")
 LOOKS = ("500", "1200", "2000")
-
-
-def read(name):
-    """The text of a file of the series."""
-    with open(os.path.join(ROOT, *name.split("/")), encoding="utf-8") as file:
-        return file.read()
 
 
 def code_hash(text):
@@ -84,7 +81,7 @@ def run_here(path, seed, limit):
 
 def measure(script, seed, text=None, limit=0):
     """Runs a script, or its text with an edit, in a process of its own; what it reached, a dict."""
-    text = text or read(script)
+    text = text or next_steps.text_to_run(script)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, script)
         with open(path, "w", encoding="utf-8") as file:
@@ -161,6 +158,12 @@ NEWEST, OLDEST = "2.", "1.15."
 # What each step brings, for the tables.
 TRICKS = ["one softmax layer", "four sigmoid layers before it, Adam", "relu, learning rate decay",
           "dropout", "convolution, no dropout", "more channels, dropout"]
+NEXT_TRICKS = {
+    "mnist_4.0_batchnorm.py": "batch normalisation, more channels",
+    "mnist_4.1_augmentation.py": "stretched digits",
+    "mnist_5.0_recurrent.py": "a recurrent network",
+}
+HEADING = "# ---------- Results ----------\n"
 
 
 def runs_of(script, version, digits="MNIST"):
@@ -171,14 +174,13 @@ def runs_of(script, version, digits="MNIST"):
 
 def named(name):
     """The recorded runs of a script, of a script's number such as 2.1, or of an edit."""
-    for script in SCRIPTS:
-        if name in (script, script[:-3], script[6:9]):
-            return runs_of(script, NEWEST)
     runs = [run for run in load() if run.get("edit") == name]
+    for script in SCRIPTS + list(NEXT_STEPS):
+        if name in (script, script[:-3], script[6:9]):
+            runs = runs_of(script, NEWEST)
     if not runs:
-        edits = sorted({run["edit"] for run in load() if run.get("edit")})
-        sys.exit("nothing is recorded of {}; there are {}".format(
-            name, ", ".join([script[6:9] for script in SCRIPTS] + edits)))
+        known = sorted({run.get("edit", run["script"][6:9]) for run in load()})
+        sys.exit("nothing is recorded of {}; there are {}".format(name, ", ".join(known)))
     return runs
 
 
@@ -266,36 +268,83 @@ def versions(run):
 def block(script):
     """The results block at the end of a script."""
     new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
-    best = values_of(new, "max_accuracy")
-    lines = [
-        "Max test accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
-            len(new), min(run["seed"] for run in new), max(run["seed"] for run in new)),
-        "{}, from {} to {}; at the end {:.4f}, with a test loss of {}.".format(
-            spread(best, 4), min(best), max(best), mean(values_of(new, "final_accuracy")),
-            spread(values_of(new, "final_loss"), 2)),
-        "TensorFlow {tensorflow}, Python {python}.".format(**new[0])
-        + " One run with TensorFlow {tensorflow}, Python {python}: {max_accuracy}.".format(
-            **old[0]),
-        "Measured by: python tests/results.py run --seeds 0 1 2 3 4",
-    ]
+    if not new:
+        return "# No run has been recorded.\n"
+    best, final = values_of(new, "max_accuracy"), mean(values_of(new, "final_accuracy"))
+    seeds = sorted(run["seed"] for run in new)
+    if len(new) > 1:
+        lines = [
+            "Max test accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
+                len(new), seeds[0], seeds[-1]),
+            "{}, from {} to {}; at the end {:.4f}, with a test loss of {}.".format(
+                spread(best, 4), min(best), max(best), final,
+                spread(values_of(new, "final_loss"), 2))]
+    else:
+        lines = ["Max test accuracy of one run, with seed {}:".format(seeds[0]),
+                 "{}; at the end {:.4f}, with a test loss of {:.2f}.".format(
+                     best[0], final, new[0]["final_loss"])]
+    version = "TensorFlow {tensorflow}, Python {python}"
+    if old:
+        more = "One run with {}: {}.".format(version.format(**old[0]), old[0]["max_accuracy"])
+    else:
+        more = "Not run whole with TensorFlow 1.15.5: a run takes {:.0f} minutes.".format(
+            statistics.median(values_of(new, "seconds")) / 60)
+    lines.append(version.format(**new[0]) + ". " + more)
+    command = "python tests/results.py run --seeds {}".format(" ".join(map(str, seeds)))
+    if script in NEXT_STEPS:
+        command += " --scripts " + script
+    lines.append("Measured by: " + command)
     return "".join("# " + line + "\n" for line in lines)
 
 
+def with_block(script, text):
+    """A script's text with the recorded figures at its end."""
+    return text[:text.index(HEADING)] + HEADING + "\n" + block(script)
+
+
+STEP_COLUMNS = ["step", "its trick", "max test accuracy", "at the end", "what the trick changed",
+                "digits missed", "test loss, lowest → end"]
+
+
+def step_row(script, before, trick):
+    """What a step reached, and what its trick did: a row for STEP_COLUMNS."""
+    runs = runs_of(script, NEWEST)
+    final = values_of(runs, "final_accuracy")
+    last = values_of(runs_of(before, NEWEST), "final_accuracy") if before else []
+    return [
+        script[6:9], trick, spread(values_of(runs, "max_accuracy"), 4),
+        "{:.4f}".format(mean(final)), difference(last, final, 4) if last else "",
+        "{:.0f}".format(mean(values_of(runs, "misses"))),
+        "{:.2f} → {:.2f}".format(mean(values_of(runs, "lowest_loss")),
+                                 mean(values_of(runs, "final_loss")))]
+
+
+def cost_cells(runs):
+    """The time and the memory that runs have taken."""
+    return ["{:.0f} s".format(statistics.median(values_of(runs, "seconds"))),
+            "{} MB".format(max(values_of(runs, "megabytes")))]
+
+
 def steps_table():
-    """What each step reached, and what its trick did: for README.md."""
-    rows, before = [], None
-    for script, trick in zip(SCRIPTS, TRICKS):
+    """The six steps: for README.md."""
+    return table(STEP_COLUMNS, [step_row(*row) for row in zip(
+        SCRIPTS, [None] + SCRIPTS, TRICKS)])
+
+
+def next_steps_table():
+    """Those of the next steps that have been run: for docs/next_steps.md."""
+    rows = []
+    for script, before in NEXT_STEPS.items():
         runs = runs_of(script, NEWEST)
-        final = values_of(runs, "final_accuracy")
-        rows.append([
-            script[6:9], trick, spread(values_of(runs, "max_accuracy"), 4),
-            "{:.4f}".format(mean(final)), difference(before, final, 4) if before else "",
-            "{:.0f}".format(mean(values_of(runs, "misses"))),
-            "{:.2f} → {:.2f}".format(mean(values_of(runs, "lowest_loss")),
-                                     mean(values_of(runs, "final_loss")))])
-        before = final
-    return table(["step", "its trick", "max test accuracy", "at the end", "what the trick changed",
-                  "digits missed", "test loss, lowest → end"], rows)
+        if runs:
+            row = step_row(script, before, NEXT_TRICKS[script])
+            row.insert(3, max(values_of(runs, "max_accuracy")))
+            row[-3] += " (to {})".format(before[6:9]) if row[-3] else ""
+            rows.append(row + cost_cells(runs))
+    if not rows:
+        return "No run has been recorded.\n"
+    columns = STEP_COLUMNS[:3] + ["best run"] + STEP_COLUMNS[3:] + ["time", "memory"]
+    return table(columns, rows)
 
 
 def usual(runs, level):
@@ -317,9 +366,7 @@ def details_table():
             + ["{:.4f}".format(mean(values_of(new, "last_20"))),
                "{:.4f}".format(mean(values_of(new, "training_accuracy"))),
                spread(values_of(new, "final_loss"), 2), old[0]["max_accuracy"],
-               "{:.3f}".format(mean(generated)),
-               "{:.0f} s".format(statistics.median(values_of(new, "seconds"))),
-               "{} MB".format(max(values_of(new, "megabytes")))])
+               "{:.3f}".format(mean(generated))] + cost_cells(new))
     return table(["step", "best run"] + ["iterations to " + level for level in LEVELS]
                  + ["spread of the last 20 tests", "training accuracy at the end",
                     "test loss at the end", "TensorFlow 1.15.5", "generated digits", "time",
@@ -405,11 +452,14 @@ def replaced(text, name, content):
 
 def documents():
     """The documents with the recorded figures in them: path -> text."""
-    texts = {}
-    heading = "# ---------- Results ----------\n"
-    for script in SCRIPTS:
-        text = read(script)
-        texts[script] = text[:text.index(heading)] + heading + "\n" + block(script)
+    texts = {script: with_block(script, read(script)) for script in SCRIPTS}
+    # The diffs join the scripts with their new figures.
+    made = {script: with_block(script, next_steps.text_of(script)) for script in NEXT_STEPS}
+    for script, base in NEXT_STEPS.items():
+        texts[next_steps.diff_of(script)] = next_steps.difference(
+            script, base, made[script], made[base] if base in made else texts[base])
+    texts["docs/next_steps.md"] = replaced(
+        read("docs/next_steps.md"), "results", next_steps_table())
     texts["README.md"] = replaced(read("README.md"), "results", steps_table())
     text = replaced(read("docs/results.md"), "results", details_table())
     texts["docs/results.md"] = replaced(text, "start", start_words())
@@ -423,11 +473,13 @@ def documents():
 
 
 def write():
-    """Replaces the figures in the scripts and in the documents by those of the record."""
-    for name, text in documents().items():
-        path = os.path.join(ROOT, *name.split("/"))
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+    """Replaces the figures in the scripts, documents and diffs by those of the record."""
+    texts = documents()
+    # Scripts that have been made have the figures, too; edits of theirs stay as they are.
+    texts.update((script, with_block(script, read(script)))
+                 for script in NEXT_STEPS if next_steps.is_made(script))
+    for name, text in texts.items():
+        next_steps.write(name, text)
 
 
 # ---------- Before the first step ----------
@@ -494,7 +546,9 @@ def main():
     commands.required = True
     run = commands.add_parser("run", help="run scripts and record what they reach")
     run.add_argument("--seeds", type=int, nargs="+", default=[0])
-    run.add_argument("--scripts", nargs="+", default=SCRIPTS, help="default: all six")
+    run.add_argument("--scripts", nargs="+", default=SCRIPTS,
+                     choices=SCRIPTS + list(NEXT_STEPS), metavar="SCRIPT",
+                     help="default: all six; the next steps have to be named")
     edits = commands.add_parser("edits", help="run the workshop's edits and record what they reach")
     edits.add_argument("names", nargs="*", help="default: all of them")
     edits.add_argument("--seed", type=int, default=0)

@@ -1,0 +1,189 @@
+"""What tests ask of every script, whether of the six or made out of a diff.
+
+They look at a script's text, at its shortened run (checks.shortened) or graph (checks.inspected).
+"""
+
+import difflib
+import json
+import os
+import re
+
+import numpy as np
+
+from conftest import TESTS, environment, run_python
+
+HEADINGS = ["Set-up", "Placeholders", "Weights and biases", "Model", "Loss", "Optimiser", "Display",
+            "Training", "Results"]
+
+TRAINING_LINE = re.compile(r"(\d+): accuracy:([\d.]+) loss: ([\d.]+)(?: \(lr:([\d.e-]+)\))?")
+TEST_LINE = re.compile(
+    r"(\d+): \*{9} epoch (\d+) \*{9} test accuracy:([\d.]+) test loss: ([\d.]+)")
+
+
+def header(text):
+    return text.split('"""')[1]
+
+
+def body(text):
+    """The lines of a script between its header and its results."""
+    return text[text.index("# ---------- Set-up"):text.index("# ---------- Results")].split("\n")
+
+
+def code(text):
+    """The lines of code in the body."""
+    return [line for line in body(text) if line.strip() and not line.strip().startswith("#")]
+
+
+# ---------- Runs ----------
+
+def shortened(path, iterations, folder, digits):
+    """A shortened run of a script from a folder of its own, without a display."""
+    done = run_python(os.path.join(TESTS, "run_script.py"), path, iterations, cwd=str(folder),
+                      env=environment(MNIST_DATA=digits))
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def lines_of_training(done):
+    return [m for m in map(TRAINING_LINE.fullmatch, done.stdout.splitlines()) if m]
+
+
+def lines_of_tests(done):
+    return [m for m in map(TEST_LINE.fullmatch, done.stdout.splitlines()) if m]
+
+
+def prints_the_promised_lines(done, iterations, every, test_every, rate):
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"Tensorflow version \d+\.\d+\.\d+\S*", lines[0])
+    training, test = lines_of_training(done), lines_of_tests(done)
+    assert len(lines) == 2 + len(training) + len(test)
+    last = iterations - 1
+    assert [int(m[1]) for m in training] == list(range(0, last, every)) + [last]
+    # During the first iterations the test data come as often as the training data.
+    often = list(range(0, min(test_every, last), every))
+    assert [int(m[1]) for m in test] == often + list(range(test_every, last, test_every)) + [last]
+    assert [int(m[2]) for m in test] == [1 + int(m[1]) * 100 // 3000 for m in test]
+    assert all((m[4] is not None) == rate for m in training)
+    best = max(test, key=lambda m: float(m[3]))
+    assert lines[-1] == "max test accuracy: " + best[3]
+
+
+def is_quiet_and_leaves_a_picture(name, done, folder, known=None):
+    """Its three notices are all that it writes, beside lines with words that are known."""
+    picture = name[:-3] + ".png"
+    notices = [line for line in done.stderr.splitlines() if not known or known not in line]
+    assert len(notices) == 3, done.stderr
+    assert "not the original MNIST" in notices[0]
+    assert "there is no display" in notices[1]
+    assert picture in notices[2]
+    assert os.listdir(str(folder)) == [picture]
+    from matplotlib.image import imread
+    pixels = imread(os.path.join(str(folder), picture))
+    assert pixels.shape[:2] == (756, 1344)
+    # The curves are there: thin blue and thick red.
+    blue = (pixels[..., 2] - pixels[..., 0] > 0.3).sum()
+    red = (pixels[..., 0] - pixels[..., 1] > 0.3).sum()
+    assert blue > 200 and red > 1000
+
+
+# ---------- Graphs ----------
+
+def inspected(path, digits):
+    """What a script has built, by its own names."""
+    done = run_python(os.path.join(TESTS, "inspect_script.py"), path,
+                      env=environment(MNIST_DATA=digits))
+    assert done.returncode == 0, done.stderr
+    line = [line for line in done.stdout.splitlines() if line.startswith("inspected ")][0]
+    return json.loads(line[len("inspected "):])
+
+
+def shape(text):
+    """[n, 28, 28, 1] as [-1, 28, 28, 1]."""
+    return [-1 if size == "n" else int(size) for size in text.split(", ")]
+
+
+def diagram_shows_every_tensor(text, built):
+    diagram = [(tensor, shape(sizes)) for tensor, sizes in re.findall(
+        r"\b([A-Z]\w*|b)\s+\[([\dn, ]+)\]", header(text))]
+    assert {"X", "Y"} | set(built["names"]) <= {tensor for tensor, _ in diagram}
+    for tensor, sizes in diagram:
+        assert built["tensors"][tensor] == sizes, tensor
+    drawn = dict(diagram)
+    layers = [tensor for tensor in built["tensors"] if re.fullmatch(r"Y\d", tensor)]
+    assert all(layer in drawn or layer + "d" in drawn for layer in layers)
+
+
+def shapes_in_comments_are_true(text, built):
+    comments = re.findall(r"^ *(\w+) = .*  # \[([\dn, ]+)\]$", text, re.M)
+    assert len(comments) >= 2
+    for tensor, sizes in comments:
+        assert built["tensors"][tensor] == shape(sizes), tensor
+
+
+def header_counts_the_parameters(text, built, expected):
+    assert built["parameters"] == expected
+    assert "{:,} weights and biases are trained.".format(expected) in header(text)
+
+
+def patches_and_strides_are_drawn(text, convolutions):
+    drawn = re.findall(r"W(\d) .*convolution, stride (\d)", text)
+    coded = re.findall(r"conv2d\(\w+, W(\d), strides=\[1, (\d), \2, 1\], padding='SAME'\)", text)
+    assert drawn == coded and len(coded) == convolutions
+
+
+def rate_decays(built, high, low, every):
+    expected = [low + high * np.exp(-step / float(every)) for step in (0, 2000, 10000)]
+    assert np.allclose(built["rates"], expected, rtol=1e-5)
+
+
+def softmax_cross_entropy_and_accuracy_are_true(built):
+    probabilities, labels = np.array(built["probabilities"]), np.array(built["labels"])
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    loss = 100 * -np.log((probabilities * labels).sum(axis=1)).mean()
+    assert np.isclose(built["loss"], loss, rtol=1e-4)
+    right = (probabilities.argmax(axis=1) == labels.argmax(axis=1)).mean()
+    assert np.isclose(built["accuracy"], right)
+
+
+def dropout_keeps_three_quarters(built):
+    before, after = (np.array(value) for value in built["dropped"])
+    active = before != 0
+    kept = after[active] != 0
+    assert 0.7 < kept.mean() < 0.8
+    assert np.allclose(after[active][kept], before[active][kept] / 0.75, rtol=1e-5)
+
+
+def no_placeholder_is_dead(text, built):
+    for placeholder in built["placeholders"]:
+        assert len(re.findall(r"\b{}: ".format(placeholder), text)) >= 1
+
+
+# ---------- Texts and diffs ----------
+
+def has_the_skeleton(text, lines_at_most, code_at_most):
+    assert re.findall(r"^# -{10} (.*) -{10}$", text, re.M) == HEADINGS
+    lines = text.splitlines()
+    assert len(lines) <= lines_at_most and max(map(len, lines)) <= 100
+    assert len(code(text)) <= code_at_most
+    assert "New in this step" in header(text)
+    assert "import math" in text and "more_tests_at_start=True" in text
+    calls = [k for k, line in enumerate(lines)
+             if line.startswith("datavis.animate(training_step, ")]
+    assert len(calls) == 1
+    assert lines[calls[0] + 2].startswith("# for i in range(")
+
+
+def text_only_line(text):
+    """The call of animate, and the loop that replaces it, with its number of iterations."""
+    call = re.search(r"^datavis\.animate\(.*$", text, re.M).group()
+    loop = re.search(r"^# (for i in range\((\d+) \+ 1\): .*)$", text, re.M)
+    assert "({}, {} + 1, ".format("training_step", loop.group(2)) in call
+    return call, loop
+
+
+def diff_shows_the_trick_and_nothing_else(before, after, budget):
+    changes = [line for line in difflib.ndiff(body(before), body(after)) if line[0] in "-+"]
+    assert 5 < len(changes) <= budget, "\n".join(changes)
+    removed = [line[2:].strip() for line in changes if line[0] == "-" and line[2:].strip()]
+    added = [line[2:].strip() for line in changes if line[0] == "+" and line[2:].strip()]
+    assert not set(removed) & set(added)

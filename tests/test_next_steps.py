@@ -1,0 +1,470 @@
+"""The next steps: each diff makes a script, as good as the six, and its trick does what it says."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import checks
+import next_steps
+import tensorflowvisu
+import workshop
+from conftest import ROOT, SCRIPTS, environment, need, run_python, script_text
+from series import NEXT_STEPS
+
+PAGE = script_text("docs/next_steps.md")
+
+# The iterations of a shortened run; the steps that are missing here are run by tests of their own.
+ITERATIONS = {"mnist_4.0_batchnorm.py": 41, "mnist_4.1_augmentation.py": 41,
+              "mnist_5.0_recurrent.py": 201}
+PARAMETERS = {"mnist_5.0_recurrent.py": 61578, "mnist_4.0_batchnorm.py": 708362,
+              "mnist_4.1_augmentation.py": 708362}
+# The changed lines of the body that a diff may have.
+BUDGETS = {"mnist_6.0_distributed.py": 90, "mnist_7.0_own_digits.py": 90}
+
+# Runs a script, but does something else instead of the training, and saves the arrays it has found.
+PROBE = """
+import runpy, sys
+sys.path.insert(0, {root!r})
+import numpy as np
+import tensorflowvisu
+
+tf = tensorflowvisu.tf
+
+
+def probe(self, compute_step, *arguments, **options):
+    names = dict(compute_step.__globals__)
+    exec({body!r}, dict(names, np=np, names=names, found=found))
+    np.savez("found.npz", **found)
+
+
+found = {{}}
+tensorflowvisu.MnistDataVis.animate = probe
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+def bare_copy(folder):
+    """A copy of the six scripts and of the diffs, in a folder that is no repository."""
+    for name in SCRIPTS:
+        shutil.copy(os.path.join(ROOT, name), str(folder))
+    shutil.copytree(os.path.join(ROOT, "docs", "next_steps"),
+                    os.path.join(str(folder), "docs", "next_steps"))
+    return str(folder)
+
+
+def apply(folder, *options):
+    """Applies all diffs, one after the other, with the program that readers use."""
+    for script in NEXT_STEPS:
+        subprocess.run(["git", "apply", *options, next_steps.diff_of(script)], cwd=folder,
+                       check=True)
+
+
+def content(folder):
+    """The files of a folder: name -> bytes."""
+    found = {}
+    for name in os.listdir(folder):
+        if os.path.isfile(os.path.join(folder, name)):
+            with open(os.path.join(folder, name), "rb") as file:
+                found[name] = file.read()
+    return found
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A folder with the six scripts and those that git has made out of the diffs."""
+    need("git")
+    folder = bare_copy(tmp_path_factory.mktemp("made"))
+    apply(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def texts(made):
+    """The texts of the six scripts and of the made ones."""
+    return {name: text.decode("utf-8") for name, text in content(made).items()}
+
+
+def outside(folder):
+    """The environment of a folder that belongs to no repository, wherever it lies."""
+    return environment(GIT_CEILING_DIRECTORIES=os.path.dirname(folder))
+
+
+# ---------- Diffs and scripts ----------
+
+def test_there_is_a_diff_for_each_step_and_no_other():
+    assert sorted(os.listdir(os.path.join(ROOT, "docs", "next_steps"))) == sorted(
+        script[:-3] + ".diff" for script in NEXT_STEPS)
+
+
+def test_diffs_make_the_scripts_and_leave_the_others_as_they_are(made):
+    files = content(made)
+    assert set(files) == set(SCRIPTS) | set(NEXT_STEPS)
+    for name in SCRIPTS:
+        assert files[name].decode("utf-8") == script_text(name)
+    # What the tool makes without git is the same, byte by byte.
+    for name in NEXT_STEPS:
+        assert files[name] == next_steps.text_of(name).encode("utf-8")
+
+
+def test_diffs_apply_in_a_clone_with_the_line_ends_of_windows(made, tmp_path):
+    folder = bare_copy(tmp_path)
+    for place in (folder, os.path.join(folder, "docs", "next_steps")):
+        for name, text in content(place).items():
+            with open(os.path.join(place, name), "wb") as file:
+                file.write(text.replace(b"\n", b"\r\n"))
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run(["git", "config", "core.autocrlf", "true"], cwd=folder, check=True)
+    apply(folder)
+    files = content(folder)
+    for name, text in content(made).items():
+        assert files[name].replace(b"\r\n", b"\n") == text
+
+
+def test_patch_does_it_too(made, tmp_path):
+    need("patch")
+    folder = bare_copy(tmp_path)
+    for script in NEXT_STEPS:
+        subprocess.run(["patch", "-s", "-p1", "-i", next_steps.diff_of(script)], cwd=folder,
+                       check=True)
+    assert content(folder) == content(made)
+
+
+def test_a_script_that_is_there_is_not_overwritten(tmp_path):
+    need("git")
+    folder = bare_copy(tmp_path)
+    script = next(iter(NEXT_STEPS))
+    (tmp_path / script).write_text("mine\n")
+    done = subprocess.run(["git", "apply", next_steps.diff_of(script)], cwd=folder,
+                          stderr=subprocess.PIPE, universal_newlines=True, env=outside(folder))
+    assert done.returncode and "already exists" in done.stderr
+    assert (tmp_path / script).read_text() == "mine\n"
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """A copy of what the tool works with."""
+    folder = bare_copy(tmp_path)
+    shutil.copytree(os.path.join(ROOT, "tests"), os.path.join(folder, "tests"),
+                    ignore=lambda place, names: [name for name in names if not re.match(
+                        r"(series|next_steps)\.py$", name)])
+
+    def tool(command):
+        return run_python(os.path.join(folder, "tests", "next_steps.py"), command)
+
+    return tmp_path, tool
+
+
+def test_tool_makes_all_and_overwrites_nothing(workplace):
+    folder, tool = workplace
+    done = tool("make")
+    assert done.stdout.count(" is made.") == len(NEXT_STEPS), done.stderr
+    first, last = list(NEXT_STEPS)[0], list(NEXT_STEPS)[-1]
+    (folder / first).write_text("mine\n")
+    (folder / last).unlink()
+    done = tool("make")
+    assert done.returncode == 0
+    assert first + " is there already, but edited, so it stays as it is" in done.stdout
+    assert last + " is made." in done.stdout
+    assert (folder / first).read_text() == "mine\n"
+    assert (folder / last).read_bytes() == next_steps.text_of(last).encode("utf-8")
+
+
+def test_an_edit_goes_into_the_diff_and_out_again(workplace):
+    folder, tool = workplace
+    tool("make")
+    before = content(str(folder / "docs" / "next_steps"))
+    tool("diff")
+    assert content(str(folder / "docs" / "next_steps")) == before
+    # An edit of a step that another one builds on, too: that one stays as it is.
+    edited = folder / list(NEXT_STEPS)[0]
+    text = edited.read_text(encoding="utf-8").replace("import math", "import math, sys")
+    edited.write_text(text + "# An edit at the end.\n", encoding="utf-8")
+    scripts = content(str(folder))
+    assert tool("diff").returncode == 0
+    for name in NEXT_STEPS:
+        (folder / name).unlink()
+    assert tool("make").returncode == 0
+    assert content(str(folder)) == scripts
+
+
+def test_a_base_that_has_changed_is_said_in_one_sentence(workplace):
+    folder, tool = workplace
+    base = folder / SCRIPTS[-1]
+    base.write_text(base.read_text(encoding="utf-8").replace('"""MNIST', '"""My MNIST'),
+                    encoding="utf-8")
+    done = tool("make")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "builds on has changed: line 1 is not" in done.stderr
+
+
+def test_made_scripts_are_none_of_the_six_and_git_ignores_them(made):
+    shutil.copytree(os.path.join(ROOT, "tests"), os.path.join(made, "tests"),
+                    ignore=lambda place, names: [n for n in names if n != "series.py"])
+    done = run_python("-c", "import series; print(series.SCRIPTS)",
+                      cwd=os.path.join(made, "tests"))
+    shutil.rmtree(os.path.join(made, "tests"))
+    assert done.stdout.strip() == str(SCRIPTS) and len(SCRIPTS) == 6
+    # ruff looks at no file that git ignores.
+    patterns = re.findall(r"^/(mnist_.*)$", script_text(".gitignore"), re.M)
+    assert patterns == ["mnist_[4-7].*.py"]
+    for name in NEXT_STEPS:
+        assert re.match(r"mnist_[4-7]\..*\.py$", name)
+
+
+# ---------- Texts ----------
+
+@pytest.mark.parametrize("name", NEXT_STEPS)
+def test_skeleton(name, texts):
+    text = texts[name]
+    checks.has_the_skeleton(text, 205, 95)
+    longest = max(checks.header(script_text(other)).count("\n") for other in SCRIPTS)
+    assert checks.header(text).count("\n") <= longest
+    checks.text_only_line(text)
+    assert text.startswith('"""MNIST {}: '.format(name[6:9]))
+
+
+@pytest.mark.parametrize("name", NEXT_STEPS)
+def test_diff_shows_the_trick_and_nothing_else(name, texts):
+    checks.diff_shows_the_trick_and_nothing_else(
+        texts[NEXT_STEPS[name]], texts[name], BUDGETS.get(name, 60))
+
+
+def test_page_teaches_each_step_with_its_command():
+    for name in NEXT_STEPS:
+        heading = "\n### {} ".format(name[6:9])
+        assert PAGE.count(heading) == 1, name
+        part = PAGE[PAGE.index(heading):].split("\n### ")[1].split("\n## ")[0]
+        command = "git apply {} && python {}".format(next_steps.diff_of(name), name)
+        assert command in part, name
+
+
+# ---------- Runs ----------
+
+@pytest.fixture(scope="module", params=ITERATIONS)
+def run(request, made, small_digits, tmp_path_factory):
+    """A shortened run of a made script."""
+    name = request.param
+    folder = tmp_path_factory.mktemp("run")
+    return name, checks.shortened(os.path.join(made, name), ITERATIONS[name], folder,
+                                  small_digits), folder
+
+
+def test_script_prints_the_promised_lines_and_nothing_else(run):
+    name, done, _ = run
+    checks.prints_the_promised_lines(done, ITERATIONS[name], 20, 100, rate=True)
+
+
+def test_script_learns(run):
+    _, done, _ = run
+    losses = [float(m[3]) for m in checks.lines_of_training(done)]
+    accuracies = [float(m[3]) for m in checks.lines_of_tests(done)]
+    assert losses[-1] < 0.7 * losses[0]
+    assert accuracies[-1] > 0.3 > accuracies[0]
+
+
+def test_script_is_quiet_and_leaves_a_picture(run):
+    # TensorFlow cannot say what crop_and_resize costs, and says so on each start; the page says it.
+    known = "Error in PredictCost() for the op"
+    assert ("4.1" not in run[0]) or "`{}`".format(known) in PAGE
+    checks.is_quiet_and_leaves_a_picture(*run, known=known if "4.1" in run[0] else None)
+
+
+# ---------- Graphs ----------
+
+@pytest.fixture(scope="module", params=PARAMETERS)
+def graph(request, made, small_digits):
+    """What a made script has built, by its own names."""
+    return request.param, checks.inspected(os.path.join(made, request.param), small_digits)
+
+
+def test_graph_is_what_the_text_says(graph, texts):
+    name, built = graph
+    checks.diagram_shows_every_tensor(texts[name], built)
+    checks.shapes_in_comments_are_true(texts[name], built)
+    checks.header_counts_the_parameters(texts[name], built, PARAMETERS[name])
+    checks.patches_and_strides_are_drawn(texts[name], 0 if "5.0" in name else 3)
+    checks.no_placeholder_is_dead(texts[name], built)
+
+
+def test_loss_and_dropout_against_numpy(graph):
+    _, built = graph
+    checks.softmax_cross_entropy_and_accuracy_are_true(built)
+    checks.dropout_keeps_three_quarters(built)
+
+
+def test_learning_rate(graph):
+    name, built = graph
+    if "mnist_4" in name:
+        checks.rate_decays(built, 0.02, 0.0001, 1600)
+    else:
+        checks.rate_decays(built, 0.003, 0.0001, 2000)
+
+
+# ---------- Tricks, against NumPy ----------
+
+def probed(made, name, digits, folder, body):
+    """What a piece of code finds in the graph of a made script: name -> array."""
+    probe = folder / "probe.py"
+    probe.write_text(PROBE.format(root=ROOT, script=os.path.join(made, name), body=body))
+    done = run_python(probe, cwd=str(folder), env=environment(MNIST_DATA=digits))
+    assert done.returncode == 0, done.stderr
+    with np.load(str(folder / "found.npz")) as found:
+        return dict(found)
+
+
+def normalised(values, mean, variance, offset):
+    return np.maximum((values - mean) / np.sqrt(variance + 1e-5) + offset, 0)
+
+
+def test_batch_normalisation(made, small_digits, tmp_path):
+    found = probed(made, "mnist_4.0_batchnorm.py", small_digits, tmp_path, """
+images = mnist.train.images[:60]
+batch = {X: images[:20], pkeep: 1.0, tst: False, step: 0}
+for k in (1, 2, 3, 4):
+    offset = np.linspace(-0.5, 0.5, names["B%d" % k].shape[0])
+    names["B%d" % k].load(offset, sess)
+    found["B%d" % k] = offset
+found["YY"], found["W4"], found["Y4"] = sess.run([YY, W4, Y4], batch)
+for k in (1, 2, 3):
+    found["Z%d" % k], found["Y%d" % k] = sess.run([names["Z%d" % k], names["Y%d" % k]], batch)
+# Three batches in the first iterations, and the first one once more, much later.
+for k, i in enumerate((0, 1, 2, 5000)):
+    batch = {X: images[20 * (k % 3):][:20], pkeep: 1.0, tst: False, step: i}
+    found["batch%d" % k], _ = sess.run([Z1, moving_averages], batch)
+test = {X: images[:20], pkeep: 1.0, tst: True}
+found["tested"], found["Y"] = sess.run([Y1, Y], test)
+found["alone"] = sess.run(Y, {X: images[:1], pkeep: 1.0, tst: True})
+""")
+    # Over a batch: in a convolutional layer over the pixels, too.
+    for k in (1, 2, 3):
+        values = found["Z{}".format(k)].astype(float)
+        moments = values.mean(axis=(0, 1, 2)), values.var(axis=(0, 1, 2))
+        assert np.allclose(found["Y{}".format(k)],
+                           normalised(values, *moments, found["B{}".format(k)]), atol=1e-3)
+    sums = found["YY"].astype(float).dot(found["W4"])
+    assert np.allclose(found["Y4"], normalised(sums, sums.mean(axis=0), sums.var(axis=0),
+                                               found["B4"]), atol=1e-3)
+    # In a test: the mean of the first batches, then 1 % of the newest.
+    moments = [(values.mean(axis=(0, 1, 2)), values.var(axis=(0, 1, 2)))
+               for values in (found["batch{}".format(k)].astype(float) for k in range(4))]
+    mean, variance = (0.99 * np.mean(first, axis=0) + 0.01 * last
+                      for first, last in zip(zip(*moments[:3]), moments[3]))
+    expected = normalised(found["Z1"].astype(float), mean, variance, found["B1"])
+    assert np.allclose(found["tested"], expected, atol=1e-3)
+    # An answer does not depend on the other digits of a test.
+    assert np.allclose(found["alone"], found["Y"][:1], atol=1e-5)
+
+
+def stretched(image, box):
+    """The box of an image [28, 28], stretched to its size; what lies outside is 0."""
+    rows, columns = (np.linspace(box[k], box[k + 2], 28) * 27 for k in (0, 1))
+    result = np.zeros([28, 28])
+    for i, y in enumerate(rows):
+        for j, x in enumerate(columns):
+            if 0 <= y <= 27 and 0 <= x <= 27:
+                top, left = min(int(y), 26), min(int(x), 26)
+                down, right = y - top, x - left
+                result[i, j] = (
+                    (1 - down) * ((1 - right) * image[top, left] + right * image[top, left + 1])
+                    + down * ((1 - right) * image[top + 1, left]
+                              + right * image[top + 1, left + 1]))
+    return result
+
+
+def test_augmentation(made, small_digits, tmp_path):
+    found = probed(made, "mnist_4.1_augmentation.py", small_digits, tmp_path, """
+images = mnist.train.images[:200]
+found["images"] = images
+found["boxes"], found["XX"] = sess.run([boxes, XX], {X: images, tst: False})
+found["again"] = sess.run(boxes, {X: images, tst: False})
+found["tested"] = sess.run(XX, {X: images, tst: True})
+""")
+    moved = found["boxes"] - [0, 0, 1, 1]
+    assert abs(moved).max() <= 0.12 + 1e-6
+    # All four edges move over all of this range, each on its own, and anew each time.
+    assert (moved.max(axis=0) > 0.11).all() and (moved.min(axis=0) < -0.11).all()
+    assert abs(np.corrcoef(moved.T) - np.eye(4)).max() < 0.3
+    assert abs(found["again"] - found["boxes"]).mean() > 0.03
+    for k in range(5):
+        assert np.allclose(found["XX"][k, :, :, 0],
+                           stretched(found["images"][k, :, :, 0], found["boxes"][k]), atol=1e-3)
+    assert (found["tested"] == found["images"]).all()
+
+
+def test_gated_recurrent_unit(made, small_digits, tmp_path):
+    found = probed(made, "mnist_5.0_recurrent.py", small_digits, tmp_path, """
+random = np.random.RandomState(4)
+for name in ("Wz", "Bz", "Wr", "Br", "Wc", "Bc", "Wy", "By"):
+    found[name] = random.randn(*names[name].shape.as_list()) * 0.2
+    names[name].load(found[name], sess)
+found["images"] = mnist.test.images[:20]
+found["H"], found["Y"] = sess.run([H, Y], {X: found["images"], pkeep: 1.0})
+""")
+    def gate(name, values):
+        return 1 / (1 + np.exp(-(values.dot(found["W" + name]) + found["B" + name])))
+
+    state = np.zeros([20, 128])
+    for k in range(28):
+        line = found["images"][:, k, :, 0]
+        renewed = gate("z", np.hstack([line, state]))
+        used = gate("r", np.hstack([line, state]))
+        candidate = np.tanh(np.hstack([line, used * state]).dot(found["Wc"]) + found["Bc"])
+        state = state + renewed * (candidate - state)
+    assert np.allclose(found["H"], state, atol=1e-3)
+    sums = np.exp(state.dot(found["Wy"]) + found["By"])
+    assert np.allclose(found["Y"], sums / sums.sum(axis=1, keepdims=True), atol=1e-3)
+
+
+# ---------- Examples of the page ----------
+
+@pytest.mark.parametrize("script", [SCRIPTS[0], SCRIPTS[3]])
+def test_tensorboard(script, small_digits, tmp_path):
+    block = re.search(r"^<!-- tensorboard .*?```diff\n(.*?)^```$", PAGE, re.M | re.S).group(1)
+    if script != SCRIPTS[0]:
+        block = block.replace("mnist.test.labels}", "mnist.test.labels, pkeep: 1.0}")
+    path = tmp_path / script
+    path.write_text(workshop.apply(script_text(script), workshop.hunks(block)), encoding="utf-8")
+    done = run_python(os.path.join(ROOT, "tests", "run_script.py"), path, 41, cwd=str(tmp_path),
+                      env=environment(MNIST_DATA=small_digits))
+    assert done.returncode == 0, done.stderr
+    tests = checks.lines_of_tests(done)
+    assert len(tests) >= 3
+    # What is read back are the figures that were printed, and all weights.
+    found = {}
+    for name in os.listdir(str(tmp_path / "log" / "1.0")):
+        for event in tensorflowvisu.tf.train.summary_iterator(
+                str(tmp_path / "log" / "1.0" / name)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value))
+    assert set(found) == {"accuracy", "loss", "weights"}
+    for tag, k in (("accuracy", 3), ("loss", 4)):
+        assert np.allclose([(step, value.simple_value) for step, value in found[tag]],
+                           [(int(m[1]), float(m[k])) for m in tests], rtol=1e-5)
+    count = 7840 if script == SCRIPTS[0] else 184900
+    assert [value.histo.num for _, value in found["weights"]] == [count] * len(tests)
+
+
+def test_keras(small_digits, tmp_path):
+    if tensorflowvisu.tf.__version__.startswith("1."):
+        pytest.skip("the example is for TensorFlow 2.x: 1.15 does not compute eagerly")
+    example = re.search(r"^```python\n(.*?)^```$", PAGE, re.M | re.S).group(1)
+    assert max(map(len, example.splitlines())) <= 100
+    told = re.sub(r"^( +)datavis.append_(\w+)_curves_data\(i, a, c\)$",
+                  r"\g<0>\n\1print('\2', a, c)", example, flags=re.M)
+    path = tmp_path / "mine.py"
+    path.write_text(told + 'print("parameters", model.count_params())\n')
+    done = run_python(os.path.join(ROOT, "tests", "run_script.py"), path, 101, cwd=str(tmp_path),
+                      env=environment(MNIST_DATA=small_digits))
+    assert done.returncode == 0, done.stderr
+    training, test = ([(float(a), float(c)) for a, c in re.findall(
+        r"^{} (\S+) (\S+)$".format(name), done.stdout, re.M)] for name in ("training", "test"))
+    assert len(training) == 6 and len(test) >= 5
+    # It learns, as 3.1 does, and has its weights and biases.
+    assert training[-1][1] < 0.7 * training[0][1] and test[-1][0] > 0.3 > test[0][0]
+    assert "max test accuracy: {}".format(max(a for a, _ in test)) in done.stdout
+    assert done.stdout.endswith("parameters 244076\n")
+    assert (tmp_path / "mine.png").exists()
