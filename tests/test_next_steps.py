@@ -267,10 +267,7 @@ def test_script_learns(run):
 
 
 def test_script_is_quiet_and_leaves_a_picture(run):
-    # TensorFlow cannot say what crop_and_resize costs, and says so on each start; the page says it.
-    known = "Error in PredictCost() for the op"
-    assert ("4.1" not in run[0]) or "`{}`".format(known) in PAGE
-    checks.is_quiet_and_leaves_a_picture(*run, known=known if "4.1" in run[0] else None)
+    checks.is_quiet_and_leaves_a_picture(*run)
 
 
 # ---------- Graphs ----------
@@ -377,7 +374,7 @@ def stretched(image, box):
 
 def test_augmentation(made, small_digits, tmp_path):
     found = probed(made, "mnist_4.1_augmentation.py", small_digits, tmp_path, """
-images = mnist.train.images[:200]
+images = mnist.train.images[:100]
 found["images"] = images
 found["boxes"], found["XX"] = sess.run([boxes, XX], {X: images, tst: False})
 found["again"] = sess.run(boxes, {X: images, tst: False})
@@ -386,8 +383,8 @@ found["tested"] = sess.run(XX, {X: images, tst: True})
     moved = found["boxes"] - [0, 0, 1, 1]
     assert abs(moved).max() <= 0.12 + 1e-6
     # All four edges move over all of this range, each on its own, and anew each time.
-    assert (moved.max(axis=0) > 0.11).all() and (moved.min(axis=0) < -0.11).all()
-    assert abs(np.corrcoef(moved.T) - np.eye(4)).max() < 0.3
+    assert (moved.max(axis=0) > 0.1).all() and (moved.min(axis=0) < -0.1).all()
+    assert abs(np.corrcoef(moved.T) - np.eye(4)).max() < 0.4
     assert abs(found["again"] - found["boxes"]).mean() > 0.03
     for k in range(5):
         assert np.allclose(found["XX"][k, :, :, 0],
