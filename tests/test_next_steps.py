@@ -61,11 +61,16 @@ def bare_copy(folder):
     return str(folder)
 
 
-def apply(folder, *options):
+def outside(folder):
+    """The environment of a folder that belongs to no repository above it, wherever it lies."""
+    return environment(GIT_CEILING_DIRECTORIES=os.path.dirname(folder))
+
+
+def apply(folder):
     """Applies all diffs, one after the other, with the program that readers use."""
     for script in NEXT_STEPS:
-        subprocess.run(["git", "apply", *options, next_steps.diff_of(script)], cwd=folder,
-                       check=True)
+        subprocess.run(["git", "apply", next_steps.diff_of(script)], cwd=folder, check=True,
+                       env=outside(folder))
 
 
 def content(folder):
@@ -91,11 +96,6 @@ def made(tmp_path_factory):
 def texts(made):
     """The texts of the six scripts and of the made ones."""
     return {name: text.decode("utf-8") for name, text in content(made).items()}
-
-
-def outside(folder):
-    """The environment of a folder that belongs to no repository, wherever it lies."""
-    return environment(GIT_CEILING_DIRECTORIES=os.path.dirname(folder))
 
 
 # ---------- Diffs and scripts ----------
@@ -147,6 +147,21 @@ def test_a_script_that_is_there_is_not_overwritten(tmp_path):
                           stderr=subprocess.PIPE, universal_newlines=True, env=outside(folder))
     assert done.returncode and "already exists" in done.stderr
     assert (tmp_path / script).read_text() == "mine\n"
+
+
+def test_inside_another_repository_git_makes_nothing_and_says_nothing(tmp_path):
+    """The page warns of it, and names two other ways."""
+    need("git")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "inner").mkdir()
+    for name in SCRIPTS:
+        shutil.copy(os.path.join(ROOT, name), str(tmp_path / "inner"))
+    script = next(iter(NEXT_STEPS))
+    done = subprocess.run(
+        ["git", "apply", os.path.join(ROOT, next_steps.diff_of(script))], check=True,
+        cwd=str(tmp_path / "inner"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert not done.stdout and script not in os.listdir(str(tmp_path / "inner"))
+    assert "inside another git repository" in " ".join(PAGE.split())
 
 
 @pytest.fixture
