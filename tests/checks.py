@@ -186,3 +186,22 @@ def diff_shows_the_trick_and_nothing_else(before, after, budget):
     removed = [line[2:].strip() for line in changes if line[0] == "-" and line[2:].strip()]
     added = [line[2:].strip() for line in changes if line[0] == "+" and line[2:].strip()]
     assert not set(removed) & set(added)
+
+
+def sentences(text):
+    """The sentences of the comments in the body of a script, each on one line."""
+    comments = re.findall(r"(?:^ *# (?!-).*\n)+", "\n".join(body(text)), re.M)
+    return [sentence for comment in comments for sentence in re.split(
+        r"(?<=[.:]) ", " ".join(re.sub(r"^ *# ", "", comment, flags=re.M).split()))]
+
+
+def recurring_sentences_are_the_same(before, after):
+    """Sentences that are nearly alike differ in a number, or in what their step has changed."""
+    before, after = sentences(before), sentences(after)
+    assert len(set(before) & set(after)) > 10
+    for one in set(before) - set(after):
+        for other in set(after) - set(before):
+            if difflib.SequenceMatcher(None, one, other).ratio() > 0.85:
+                changed = set(re.findall(r"[\w.]+", one)) ^ set(re.findall(r"[\w.]+", other))
+                assert all(re.search(r"\d", word) for word in changed - {
+                    "sigmoid", "relu", "pixels", "values"}), (one, other)

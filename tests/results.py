@@ -276,19 +276,19 @@ def block(script):
         lines = [
             "Max test accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
                 len(new), seeds[0], seeds[-1]),
-            "{}, from {} to {}; at the end {:.4f}, with a test loss of {}.".format(
+            "{}, from {:.4f} to {:.4f}; at the end {:.4f}, with a test loss of {}.".format(
                 spread(best, 4), min(best), max(best), final,
                 spread(values_of(new, "final_loss"), 2))]
     else:
         lines = ["Max test accuracy of one run, with seed {}:".format(seeds[0]),
-                 "{}; at the end {:.4f}, with a test loss of {:.2f}.".format(
+                 "{:.4f}; at the end {:.4f}, with a test loss of {:.2f}.".format(
                      best[0], final, new[0]["final_loss"])]
     version = "TensorFlow {tensorflow}, Python {python}"
     if old:
-        more = "One run with {}: {}.".format(version.format(**old[0]), old[0]["max_accuracy"])
+        more = "One run with {}: {:.4f}.".format(version.format(**old[0]), old[0]["max_accuracy"])
     else:
         more = "Not run whole with TensorFlow 1.15.5: a run takes {:.0f} minutes.".format(
-            statistics.median(values_of(new, "seconds")) / 60)
+            min(values_of(new, "seconds")) / 60)
     lines.append(version.format(**new[0]) + ". " + more)
     command = "python tests/results.py run --seeds {}".format(" ".join(map(str, seeds)))
     if script in NEXT_STEPS:
@@ -320,8 +320,8 @@ def step_row(script, before, trick):
 
 
 def cost_cells(runs):
-    """The time and the memory that runs have taken."""
-    return ["{:.0f} s".format(statistics.median(values_of(runs, "seconds"))),
+    """The time of the fastest run, which other work disturbed least, and the peak of memory."""
+    return ["{:.0f} s".format(min(values_of(runs, "seconds"))),
             "{} MB".format(max(values_of(runs, "megabytes")))]
 
 
@@ -338,7 +338,7 @@ def next_steps_table():
         runs = runs_of(script, NEWEST)
         if runs:
             row = step_row(script, before, NEXT_TRICKS[script])
-            row.insert(3, max(values_of(runs, "max_accuracy")))
+            row.insert(3, "{:.4f}".format(max(values_of(runs, "max_accuracy"))))
             row[-3] += " (to {})".format(before[6:9]) if row[-3] else ""
             rows.append(row + cost_cells(runs))
     if not rows:
@@ -361,11 +361,12 @@ def details_table():
         new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
         generated = values_of(runs_of(script, NEWEST, "generated"), "max_accuracy")
         rows.append(
-            [script[6:9], max(values_of(new, "max_accuracy"))]
+            [script[6:9], "{:.4f}".format(max(values_of(new, "max_accuracy")))]
             + [usual(new, level) for level in LEVELS]
             + ["{:.4f}".format(mean(values_of(new, "last_20"))),
                "{:.4f}".format(mean(values_of(new, "training_accuracy"))),
-               spread(values_of(new, "final_loss"), 2), old[0]["max_accuracy"],
+               spread(values_of(new, "final_loss"), 2),
+               "{:.4f}".format(old[0]["max_accuracy"]),
                "{:.3f}".format(mean(generated))] + cost_cells(new))
     return table(["step", "best run"] + ["iterations to " + level for level in LEVELS]
                  + ["spread of the last 20 tests", "training accuracy at the end",

@@ -253,6 +253,11 @@ def test_diff_shows_the_trick_and_nothing_else(name, texts):
         texts[NEXT_STEPS[name]], texts[name], LIMITS[name][2])
 
 
+@pytest.mark.parametrize("name", NEXT_STEPS)
+def test_a_sentence_that_recurs_is_the_same_to_the_letter(name, texts):
+    checks.recurring_sentences_are_the_same(texts[NEXT_STEPS[name]], texts[name])
+
+
 def test_page_teaches_each_step_with_its_command():
     for name in NEXT_STEPS:
         heading = "\n### {} ".format(name[6:9])

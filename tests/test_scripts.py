@@ -156,6 +156,11 @@ def test_diff_shows_the_trick_and_nothing_else(k):
         script_text(SCRIPTS[k]), script_text(SCRIPTS[k + 1]), BUDGETS[k])
 
 
+@pytest.mark.parametrize("k", range(5))
+def test_a_sentence_that_recurs_is_the_same_to_the_letter(k):
+    checks.recurring_sentences_are_the_same(script_text(SCRIPTS[k]), script_text(SCRIPTS[k + 1]))
+
+
 # ---------- The exercise ----------
 
 @pytest.fixture(scope="module")
