@@ -213,7 +213,7 @@ def _read_shared_folder(value):
         problem = "which does not exist"
         if os.path.exists(folder):
             problem = "which is a file"
-        elif value != value.strip(" \t\"'"):
+        elif value != value.strip().strip("\"'“”"):
             problem = "with quotes or a blank at an end that do not belong there"
         raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, {problem}." + advice)
     parts, damaged, unused = _read_folder(folder)
@@ -232,23 +232,21 @@ def _read_folder(folder):
         damaged[folder] = "The folder {} cannot be read: make it readable.".format(folder)
     for pattern in ("*", "*/*", "MNIST/raw/*"):
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
-            name = _name_of(path)
+            name, parent = _name_of(path), os.path.dirname(path)
             # 7-Zip unpacks each file into a folder of its own, torchvision has them in MNIST/raw.
-            parent = os.path.dirname(path)
-            if pattern != "*" and _name_of(parent) != name and not parent.endswith("raw"):
-                continue
-            if name is None:
-                unused.append(os.path.basename(path))
-            elif name not in parts:
+            here = pattern == "*" or _name_of(parent) == name or parent.endswith("raw")
+            if name and here and name not in parts:
                 # Several forms of a file may stand side by side; the first right one is taken.
                 try:
                     parts[name] = _parse_idx(name, _read_file(path), path)
                 except ValueError as error:
                     damaged[path] = str(error)
+            elif name is None and pattern == "*":
+                unused.append(os.path.basename(path))
     damaged = {path: reason for path, reason in damaged.items() if _name_of(path) not in parts}
     # What the loader and the panels keep there themselves is not named.
-    own = (_GENERATED_NAME, "last_run", "raw", "MNIST")
-    unused = [entry for entry in unused if not entry.startswith(own) and ".damaged" not in entry]
+    unused = [entry for entry in unused if not entry.endswith((".damaged", ".part"))
+              and not entry.startswith((_GENERATED_NAME, "last_run", "raw", "MNIST"))]
     names = ", ".join(unused[:10]) + ", ..." * (len(unused) > 10)
     return parts, damaged, " Not used in {}: {}.".format(folder, names) if names else ""
 
@@ -588,7 +586,7 @@ def _set_aside(path):
             return
     free = path + ".damaged"
     if os.path.lexists(free):
-        free += "-" + os.urandom(8).hex()
+        free = "{}-{}.damaged".format(path, os.urandom(8).hex())
     with contextlib.suppress(FileNotFoundError):
         _insist(os.replace, path, free)
 

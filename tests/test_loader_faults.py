@@ -112,6 +112,16 @@ FAULTS = {
                         "something else"),
     "bomb": (sends(OK + b"Connection: close\r\n\r\n" + BOMB), "48 MB unpacked"),
     "length is no number": (sends(OK + b"Content-Length: many\r\n\r\nhello"), "something else"),
+    "no content": (sends(b"HTTP/1.1 204 No Content\r\n\r\n"), "the file is empty"),
+    "less than no length": (sends(OK + b"Content-Length: -5\r\n\r\n"), "the file is empty"),
+    "a header that is too long": (sends(OK + b"X: " + b"y" * 70000 + b"\r\n\r\n"), "no sense"),
+    "too many headers": (sends(OK + b"X: y\r\n" * 200 + b"\r\n"), "no sense"),
+    "packed once more": (sends(OK + b"Content-Encoding: br\r\n\r\n\x0b\x02\x80"), "0b0280"),
+    "says nothing and goes": (lambda c, n: None, "closed connection without response"),
+    "goes in mid-chunk": (sends(OK + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n\x1f\x8b\x08"),
+                          "IncompleteRead"),
+    "sends on to itself without an end": (lambda c, n: c.sendall(
+        b"HTTP/1.1 302 Found\r\nLocation: " + n.encode() + b"x\r\n\r\n"), "in a circle"),
     "no HTTP": (sends(b"\x1b[31mSSH-2.0\r\n\r\n"), "makes no sense (BadStatusLine)"),
     "steers the terminal": (sends(b"HTTP/1.1 503 \x1b[2J\x9bHa\x07\r\n\r\n"),
                             "answered 503 ?[2J?Ha?"),
@@ -377,11 +387,38 @@ def test_files_as_people_have_them(folder, monkeypatch, layout, place):
     assert sets.train.num_examples == 300 and not sets.generated
 
 
+def test_the_interrupt_key_leaves_at_once(raw, mirrors, tmp_path):
+    url = raw(FAULTS["slow body"][0])
+    process = subprocess.Popen([sys.executable, str(loader(tmp_path, url, tmp_path / "data"))],
+                               env=environment(KERAS_HOME=str(tmp_path)), stderr=subprocess.PIPE)
+    process.stderr.readline()
+    time.sleep(0.5)
+    begun = time.time()
+    process.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate()[1] and time.time() - begun < 3
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("end", ["2>&-", "2>/dev/full", "2>&1 >/dev/null | true"])
+def test_no_place_for_messages(mirrors, tmp_path, end):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    mirror, = mirrors(None)
+    script = loader(tmp_path, mirror.url, tmp_path / "data")
+    subprocess.run("{} {} {}".format(sys.executable, script, end), shell=True,
+                   stdout=subprocess.DEVNULL, env=environment(KERAS_HOME=str(tmp_path)))
+    assert content_of(tmp_path / "data") == mirrors.files
+
+
 def test_what_is_not_used_is_named(folder, monkeypatch):
     (folder / NAMES[1]).unlink()
     (folder / "mnist.zip").write_bytes(b"PK")
+    # Neither what lies deeper nor what a loader keeps there itself is.
+    (folder / "raw").mkdir()
+    for name in ("raw/notes.txt", NAMES[1] + ".gz-0.part", NAMES[1] + "-0.damaged"):
+        (folder / name).write_bytes(b"x")
     monkeypatch.setenv("MNIST_DATA", str(folder))
-    with pytest.raises(FileNotFoundError, match="Not used in .*: mnist.zip"):
+    with pytest.raises(FileNotFoundError, match=r"Not used in \S*: mnist.zip\. "):
         mnistdata.read_data_sets("data")
 
 
@@ -407,6 +444,7 @@ def test_no_file_under_a_files_name(mirrors, folder, kind, end, capsys):
 
 @pytest.mark.parametrize("value, words", [
     ("{}/file", "which is a file"), ("\"{}\"", "quotes or a blank"), ("{} ", "quotes or a blank"),
+    ("{}\r", "quotes or a blank"), ("“{}”", "quotes or a blank"),
     ("{}/none", "does not exist")])
 def test_mnist_data_that_is_no_folder(tmp_path, monkeypatch, value, words):
     (tmp_path / "file").write_text("x")
