@@ -453,8 +453,8 @@ class _Attempt(urllib.request.HTTPRedirectHandler, urllib.request.HTTPSHandler,
                urllib.request.HTTPHandler):
     """One download, in a thread that is left where it takes too long.
 
-    A socket's time-out bounds its silences only. (Keras's get_file has none, leaves half files and
-    checks no sums on TensorFlow 1.15.)
+    A socket's time-out bounds its silences only: not a name look-up, nor headers without an end.
+    (Keras's get_file has none, leaves half files and checks no sums on TensorFlow 1.15.)
     """
 
     inf_msg = "and sends us on in a circle: "  # instead of urllib's words
@@ -500,8 +500,7 @@ class _Attempt(urllib.request.HTTPRedirectHandler, urllib.request.HTTPSHandler,
         line = f"{os.path.basename(self.url)} [{bar:<20}] {done / 1e6:.1f} MB"
         try:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            # The last column stays free: some terminals begin a new line after it.
-            _write("\r" + line[:columns - 1])
+            _write("\r" + line[:columns - 1])  # Some terminals begin a new line after the last one.
             self._bar = True
         except (AttributeError, OSError, ValueError):  # It is no terminal.
             quarter = 4 * done // total
@@ -511,9 +510,8 @@ class _Attempt(urllib.request.HTTPRedirectHandler, urllib.request.HTTPSHandler,
 
     def _receive(self):
         request = urllib.request.Request(self.url, headers={"User-Agent": "mnistdata"})
-        opener = urllib.request.build_opener(self)
         try:
-            with contextlib.closing(opener.open(request, timeout=TIMEOUT)) as response:
+            with urllib.request.build_opener(self).open(request, timeout=TIMEOUT) as response:
                 self._announced = getattr(response, "length", None) or 0
                 self._content = _content(response, "the file", self.packed, self._announced)
         except Exception as error:
@@ -683,11 +681,12 @@ def _draw_digits(n):
         variants = [k for k, template in enumerate(templates) if template[0] == digit]
         rows = np.flatnonzero((labels == int(digit))
                               & (choice % len(variants) == variants.index(number)))
+        curve = _curve(strokes)
         for start in range(0, len(rows), _CHUNK):
-            jobs.append((strokes, rows[start:start + _CHUNK], [_GENERATED_SEED, number, start]))
+            jobs.append((curve, rows[start:start + _CHUNK], [_GENERATED_SEED, number, start]))
 
-    def draw(strokes, rows, seed):
-        images[rows] = _draw_template(strokes, len(rows), np.random.RandomState(seed))
+    def draw(curve, rows, seed):
+        images[rows] = _draw_template(*curve, len(rows), np.random.RandomState(seed))
 
     # NumPy lets several threads compute at the same time.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -695,10 +694,8 @@ def _draw_digits(n):
     return images, labels
 
 
-def _draw_template(strokes, n, random):
+def _draw_template(points, weights, segments, n, random):
     """Draws n variations of a template, uint8 [n, 28, 28]."""
-    points, weights, segments = _curve(strokes)
-
     # Wobble: each point moves a little, and the whole digit bends and stretches.
     x = points[:, 0] - 35 + 4.4 * _normal(random, [n, len(points)])
     y = points[:, 1] - 50 + 4.4 * _normal(random, [n, len(points)])
@@ -775,10 +772,15 @@ def _distance(x, y, segments):
         squared = dx * dx + dy * dy + np.float32(1e-6)
         # along: how far along the segment the nearest point of it is, from 0 to 1.
         along = (px * (dx / squared))[:, None, :] + (py * (dy / squared))[:, :, None]
-        along = np.maximum(np.minimum(along, 1), 0)
-        across = px[:, None, :] - along * dx[:, :, None]
-        down = py[:, :, None] - along * dy[:, :, None]
-        nearest = np.minimum(nearest, across * across + down * down)
+        np.maximum(np.minimum(along, 1, out=along), 0, out=along)
+        across = along * dx[:, :, None]
+        across -= px[:, None, :]
+        along *= dy[:, :, None]
+        along -= py[:, :, None]
+        across *= across
+        along *= along
+        across += along
+        np.minimum(nearest, across, out=nearest)
     return np.sqrt(nearest)
 
 
