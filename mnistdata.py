@@ -210,10 +210,8 @@ def _read_shared_folder(value):
     advice = (" Put the four MNIST files there, gzipped or not, or unset MNIST_DATA to have them"
               " downloaded.")
     if not os.path.isdir(folder):
-        problem = "which does not exist"
-        if os.path.exists(folder):
-            problem = "which is a file"
-        elif value != value.strip().strip("\"'“”"):
+        problem = "which is a file" if os.path.exists(folder) else "which does not exist"
+        if value != value.strip().strip("\"'“”"):
             problem = "with quotes or a blank at an end that do not belong there"
         raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, {problem}." + advice)
     parts, damaged, unused = _read_folder(folder)
@@ -772,6 +770,7 @@ def _distance(x, y, segments):
         squared = dx * dx + dy * dy + np.float32(1e-6)
         # along: how far along the segment the nearest point of it is, from 0 to 1.
         along = (px * (dx / squared))[:, None, :] + (py * (dy / squared))[:, :, None]
+        # In place: new memory for every step takes longer than its sums.
         np.maximum(np.minimum(along, 1, out=along), 0, out=along)
         across = along * dx[:, :, None]
         across -= px[:, None, :]

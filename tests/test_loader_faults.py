@@ -321,6 +321,17 @@ def test_a_secure_mirror_sends_nobody_to_an_unsafe_one(raw, authority, tmp_path,
     assert "not secure" in notice or "not allowed" in notice
 
 
+@pytest.mark.parametrize("fault", ["continue for ever", "endless trailers"])
+def test_a_secure_mirror_that_is_left_keeps_no_thread(raw, authority, tmp_path, monkeypatch, fault):
+    import certifi
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(mnistdata, "MIRRORS", [raw(FAULTS[fault][0], tls(authority))])
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 0.5)
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    wait_until(lambda: not receivers(), seconds=5)
+
+
 def test_through_a_proxy(raw, mirrors, tmp_path, monkeypatch, capsys):
     proxy = raw(serve_files(mirrors)).replace("/mnist/", "")
     monkeypatch.setenv("http_proxy", proxy)
