@@ -16,12 +16,11 @@ is described at http://yann.lecun.com/exdb/mnist/.
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import errno
 import glob
 import hashlib
-import http.client
-import io
 import os
 import socket
 import ssl
@@ -30,7 +29,6 @@ import sys
 import textwrap
 import threading
 import time
-import types
 import urllib.error
 import urllib.request
 import zipfile
@@ -53,12 +51,12 @@ TIMEOUT = 10
 SLOWEST = 50000
 
 # The SHA-256 sums of the uncompressed files.
-SHA256 = collections.OrderedDict([
-    ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-    ("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
-    ("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
-    ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-])
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
 
 # No file is read or unpacked beyond these sizes; the largest one has 9.9 MB, and 47 unpacked.
 _PACKED = 16 * 10 ** 6
@@ -150,18 +148,17 @@ def read_data_sets(data_dir, one_hot=True, reshape=False, validation_size=0):
 
 def _prepare(images, labels, one_hot, reshape):
     """Scales uint8 images to float32 in [0, 1] in one pass, and encodes the labels."""
-    scaled = np.empty(images.shape, np.float32)
-    np.divide(images, np.float32(255), out=scaled, dtype=np.float32)
+    images = np.divide(images, 255, dtype=np.float32)
     labels = np.eye(10, dtype=np.float32)[labels] if one_hot else labels.astype(np.int64)
-    return scaled.reshape([-1, 784] if reshape else [-1, 28, 28, 1]), labels
+    return images.reshape([-1, 784] if reshape else [-1, 28, 28, 1]), labels
 
 
 def _whole_number(name, value, lowest, highest):
     """Checks an argument; True and 2.5 are no whole numbers, NumPy's integers are."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or not lowest <= value <= highest:
-        raise ValueError("{} must be a whole number from {:,} to {:,}, not {!r}.".format(
-            name, lowest, highest, value))
+        raise ValueError(f"{name} must be a whole number from {lowest:,} to {highest:,}, not"
+                         f" {value!r}.")
     return int(value)
 
 
@@ -190,22 +187,21 @@ def _find_digits(folder):
     for reason in list(damaged.values()) + [unused] * bool(unused):
         _say(reason.strip())
     missing = [name for name in SHA256 if name not in parts]
-    foreign = [name for name in parts if not _is_original(name, parts[name][0])]
+    foreign = [name for name in parts if not parts[name][1]]
     for home in (os.environ.get("KERAS_HOME") or "~/.keras", _KERAS_FALLBACK):
-        raw = _read_keras_copy(os.path.join(os.path.expanduser(home), "datasets", "mnist.npz"))
-        if raw is not None:
-            if foreign:
-                _say(f"{raw[1]} is used: the set in {folder} is another one and incomplete.")
-            return raw
+        path = os.path.join(os.path.expanduser(home), "datasets", "mnist.npz")
+        arrays = _read_npz(path, 60000, 10000)
+        if arrays and foreign:
+            _say(f"{path} is used: the set in {folder} is another one and incomplete.")
+        if arrays:
+            return arrays, path, False
     if foreign:
         raise FileNotFoundError(
             f"{', '.join(foreign)} in {folder} is not MNIST's own, and {', '.join(missing)} is"
             " missing or damaged there; MNIST's files are not mixed with another set's. Complete"
             " that set, or move it away to have MNIST downloaded." + unused)
-    content, notice = _download(missing, folder, damaged)
-    if content is None:
-        return _generated_digits(folder, notice)
-    return _digits(dict(parts, **content), folder)
+    notice = _download(missing, parts, damaged, folder)
+    return _generated_digits(folder, notice) if missing else _digits(parts, folder)
 
 
 def _read_shared_folder(value):
@@ -214,10 +210,8 @@ def _read_shared_folder(value):
     advice = (" Put the four MNIST files there, gzipped or not, or unset MNIST_DATA to have them"
               " downloaded.")
     if not os.path.isdir(folder):
-        problem = "which does not exist"
-        if os.path.exists(folder):
-            problem = "which is a file"
-        elif value != value.strip(" \t\"'"):
+        problem = "which is a file" if os.path.exists(folder) else "which does not exist"
+        if value != value.strip().strip("\"'“”"):
             problem = "with quotes or a blank at an end that do not belong there"
         raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, {problem}." + advice)
     parts, damaged, unused = _read_folder(folder)
@@ -230,34 +224,27 @@ def _read_shared_folder(value):
 
 
 def _read_folder(folder):
-    """Reads the files of a folder, also under names that are only similar.
-
-    Returns {name: (content, array)}, {path: what is wrong with it}, and a sentence that names what
-    is not used.
-    """
+    """Returns {name: (array, original)}, {path: what is wrong}, and words on what is not used."""
     parts, damaged, unused = {}, {}, []
     if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
         damaged[folder] = "The folder {} cannot be read: make it readable.".format(folder)
     for pattern in ("*", "*/*", "MNIST/raw/*"):
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
-            name = _name_of(path)
+            name, parent = _name_of(path), os.path.dirname(path)
             # 7-Zip unpacks each file into a folder of its own, torchvision has them in MNIST/raw.
-            parent = os.path.dirname(path)
-            if pattern != "*" and _name_of(parent) != name and not parent.endswith("raw"):
-                continue
-            if name is None:
-                unused.append(os.path.basename(path))
-            elif name not in parts:
+            here = pattern == "*" or _name_of(parent) == name or parent.endswith("raw")
+            if name and here and name not in parts:
                 # Several forms of a file may stand side by side; the first right one is taken.
                 try:
-                    content = _read_file(path)
-                    parts[name] = content, _parse_idx(name, content, path)
+                    parts[name] = _parse_idx(name, _read_file(path), path)
                 except ValueError as error:
                     damaged[path] = str(error)
+            elif name is None and pattern == "*":
+                unused.append(os.path.basename(path))
     damaged = {path: reason for path, reason in damaged.items() if _name_of(path) not in parts}
     # What the loader and the panels keep there themselves is not named.
-    own = (_GENERATED_NAME, "last_run", "raw", "MNIST")
-    unused = [entry for entry in unused if not entry.startswith(own) and ".damaged" not in entry]
+    unused = [entry for entry in unused if not entry.endswith((".damaged", ".part"))
+              and not entry.startswith((_GENERATED_NAME, "last_run", "raw", "MNIST"))]
     names = ", ".join(unused[:10]) + ", ..." * (len(unused) > 10)
     return parts, damaged, " Not used in {}: {}.".format(folder, names) if names else ""
 
@@ -274,10 +261,9 @@ def _read_file(path):
         raise ValueError("{} is a folder, a pipe or a link to nothing, not a file.".format(path))
     try:
         with _insist(open, path, "rb") as file:
-            content = file.read(_UNPACKED + 1)
+            return _content(file, path, bytearray())
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}): make it readable.") from None
-    return _unpack(content, path)
 
 
 def _insist(action, *arguments):
@@ -289,18 +275,29 @@ def _insist(action, *arguments):
     return action(*arguments)
 
 
-def _unpack(content, where):
-    """Uncompresses the content of a file where its first two bytes are gzip's."""
-    if content.startswith(b"\x1f\x8b"):
-        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        unpacked = b""
-        with contextlib.suppress(zlib.error):
-            unpacked = unpacker.decompress(content, _UNPACKED + 1)
-        if not unpacker.eof and len(unpacked) <= _UNPACKED:
-            raise ValueError(f"{where} is a truncated or damaged gzip file.")
-        content = unpacked
-    if len(content) > _UNPACKED:
-        raise ValueError("{} holds more than 48 MB; MNIST's largest file has 47.".format(where))
+def _content(stream, where, packed, announced=0):
+    """Returns what a file or a mirror's answer holds, uncompressed; its bytes go into packed."""
+    step = stream.read(200)
+    gzipped = step.startswith(b"\x1f\x8b")
+    if not gzipped and not step.startswith(b"\0\0\x08"):  # It is left at its first bytes.
+        raise ValueError(f"{where} is {_kind(step)}, not an IDX file, gzipped or not.")
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    content = bytearray() if gzipped else packed
+    while step and not unpacker.eof:
+        packed += step
+        if gzipped:
+            try:
+                content += unpacker.decompress(step)
+            except zlib.error:
+                break
+        if len(content) > _UNPACKED or gzipped and len(packed) > _PACKED:
+            raise ValueError(f"{where} has more than 16 MB, or 48 MB unpacked; MNIST's largest file"
+                             " has 10 and 47.")
+        step = stream.read1(1 << 14)  # It unpacks to 17 MB at most.
+    if not step and len(packed) < announced:
+        raise ValueError("the connection broke after {:,} bytes.".format(len(packed)))
+    if gzipped and not unpacker.eof:
+        raise ValueError("{} is a truncated or damaged gzip file.".format(where))
     return content
 
 
@@ -315,7 +312,7 @@ def _kind(content):
 
 
 def _parse_idx(name, content, where):
-    """Checks a file of the IDX format and returns its bytes as a uint8 array, not copied."""
+    """Checks a file of the IDX format; returns a uint8 array, and whether it is MNIST's own."""
     kind, dims = ("images", 3) if "images" in name else ("labels", 1)
     header = 4 + 4 * dims
     if len(content) < header or struct.unpack(">I", content[:4])[0] != _MAGIC[dims]:
@@ -331,61 +328,55 @@ def _parse_idx(name, content, where):
     array = np.frombuffer(content, np.uint8, offset=header).reshape(shape)
     if dims == 1 and array.max() > 9:
         raise ValueError(f"{where} holds the label {array.max()}; expected labels from 0 to 9.")
-    return array
+    return array, hashlib.sha256(content).hexdigest() == SHA256[name]
 
 
 def _digits(parts, source):
     """Puts the four files together and says so where they are not the original MNIST."""
     names = list(SHA256)
-    arrays = [parts[name][1] for name in names]
+    arrays = [parts[name][0] for name in names]
     for k in (0, 2):
         if len(arrays[k]) != len(arrays[k + 1]):
             raise ValueError(
                 f"In {source}, {names[k]} holds {len(arrays[k]):,} images but {names[k + 1]} holds"
                 f" {len(arrays[k + 1]):,} labels: they do not belong together. Take both from the"
                 " same set, or move them away to have MNIST downloaded.")
-    foreign = [name for name in names if not _is_original(name, parts[name][0])]
+    foreign = [name for name in names if not parts[name][1]]
     if foreign:
         _say(f"the digits in {source} are not the original MNIST (other content: "
              f"{', '.join(foreign)}). They are used; move them away to have MNIST downloaded.")
     return arrays, source, False
 
 
-def _is_original(name, content):
-    return hashlib.sha256(content).hexdigest() == SHA256[name]
-
-
-def _read_keras_copy(path):
-    """Returns the digits of a file that Keras keeps, or None where it is missing or wrong."""
-    arrays = _read_npz(path, _NPZ_KEYS)
-    for name, array in zip(SHA256, arrays or ()):
-        # The sums are those of the IDX files, so the file's header goes in front of the pixels.
-        header = struct.pack(">{}I".format(1 + array.ndim), _MAGIC[array.ndim], *array.shape)
-        if not _is_original(name, header + array.tobytes()):
-            _say("{} is not the original MNIST ({} differs); it is passed over.".format(path, name))
-            return None
-    return (arrays, path, False) if arrays else None
-
-
-def _read_npz(path, keys):
-    """Reads uint8 images (keys with an x) and numbers below 10 from a file, if it is right."""
+def _read_npz(path, train, test, drawing=None):
+    """Reads a file of np.savez with so many digits, of our drawing or else MNIST's own, or None."""
     if not os.path.isfile(path):
         return None
     arrays = []
     try:
-        with zipfile.ZipFile(path) as file:
-            for key in keys:
-                with file.open(key + ".npy") as member:
-                    content = member.read(_UNPACKED + 1)
-                if len(content) > _UNPACKED:
-                    raise ValueError("{} has more than 48 MB".format(key))
-                array = np.load(io.BytesIO(content), allow_pickle=False)
-                shape = (28, 28) if key.startswith("x") else ()
-                if array.dtype != np.uint8 or array.ndim < 1 or array.shape[1:] != shape or (
-                        not shape and array.max() > 9):
-                    raise ValueError("{} is {} {}; expected uint8 {}, and labels below 10".format(
-                        key, array.dtype, list(array.shape), ["n", *shape]))
+        with open(path, "rb") as file:
+            # A zip file ends with the size of its directory; NumPy's has some hundred bytes.
+            file.seek(max(0, os.path.getsize(path) - 42))
+            end = file.read()
+            if end[:4] == b"PK\6\7" or end[20:24] != b"PK\5\6" or end[34:36] != b"\0\0":
+                raise ValueError("it does not end as NumPy's files do")
+            archive = zipfile.ZipFile(file)
+            archive.getinfo((drawing or "x_train") + ".npy")
+            shapes = (train, 28, 28), (train,), (test, 28, 28), (test,)
+            for name, key, shape in zip(SHA256, _NPZ_KEYS, shapes):
+                member = archive.getinfo(key + ".npy")
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError("NumPy packs in another way")  # and without bounds
+                size = int(np.prod(shape))
+                content = archive.open(member).read(_UNPACKED)
+                if not 64 <= len(content) - size <= 128:  # as NumPy's header
+                    raise ValueError(f"{key} is no uint8 array with the shape {shape}")
+                # It goes on as a file of the IDX format, which the sums belong to, too.
+                header = struct.pack(f">{1 + len(shape)}I", _MAGIC[len(shape)], *shape)
+                array, original = _parse_idx(name, header + content[-size:], key)
                 arrays.append(array)
+                if drawing is None and not original:
+                    raise ValueError(f"{key} is not the original MNIST's")
     except Exception as error:  # NumPy, zipfile and zlib each raise their own.
         _say("{} cannot be read ({}); it is passed over.".format(path, error))
         return None
@@ -394,172 +385,164 @@ def _read_npz(path, keys):
 
 # ---------- Download ----------
 
-_CERTIFICATE_ADVICE = (
-    'on a Mac with python.org\'s Python, run "Install Certificates.command"; elsewhere pip install'
-    " certifi, see that the clock is right, or set SSL_CERT_FILE to your firewall's certificate")
-
-
-def _download(names, folder, damaged):
-    """Fetches files from the mirrors, as {name: (content, array)}, and keeps them in the folder.
-
-    Where no mirror has them: None, and then what to say of it. A host that failed once is not asked
-    again, so that a dead network costs seconds.
-    """
-    mirrors, parts = list(MIRRORS), {}
+def _download(missing, parts, damaged, folder):
+    """Moves files from missing to parts and keeps them; returns words on why it did not succeed."""
+    mirrors = list(MIRRORS)
     notice = "No mirror gave MNIST's files", "connect to the network"
     context = None  # the system's certificates
     kept = True
     patience = 6 * TIMEOUT
-    for name in names:
-        while name not in parts:
-            if not mirrors or patience <= TIMEOUT:
-                return None, notice
-            url = mirrors[0].rstrip("/") + "/" + name + ".gz"
-            begun = time.monotonic()
-            try:
-                packed = _fetch(url, context, patience)
-                content = _unpack(packed, "the file")
-                array = _parse_idx(name, content, "the file")
-                if not _is_original(name, content):
-                    raise ValueError("its content is not MNIST's (the SHA-256 sum differs).")
-                parts[name] = content, array
-            except Exception as error:  # Odd answers raise all kinds of errors.
-                _say("{} failed: {}".format(url, _reason(error)))
-                patience -= min(time.monotonic() - begun, 3 * TIMEOUT)
-                if isinstance(getattr(error, "reason", 0), ssl.SSLCertVerificationError):
-                    notice = "The mirrors' certificates could not be verified", _CERTIFICATE_ADVICE
-                    more = None if context else _more_certificates()
-                    if more:
-                        context = more
+    while missing and mirrors and patience > TIMEOUT:
+        name = missing[0]
+        begun = time.monotonic()
+        attempt = _Attempt(mirrors[0].rstrip("/") + "/" + name + ".gz", context,
+                           begun + min(2 * TIMEOUT, patience - TIMEOUT))
+        try:
+            part = _parse_idx(name, attempt.fetch(), "the file")
+            if not part[1]:
+                raise ValueError("its content is not MNIST's (the SHA-256 sum differs).")
+        except Exception as error:  # Odd answers raise all kinds of errors.
+            _say("{} failed{}: {}".format(attempt.url, attempt.way, _reason(error)))
+            patience -= min(time.monotonic() - begun, 3 * TIMEOUT)
+            if attempt.way:
+                notice = notice[0] + attempt.way, "see that this proxy works"
+            if isinstance(getattr(error, "reason", 0), ssl.SSLCertVerificationError):
+                notice = "The mirrors' certificates could not be verified", (
+                    "on a Mac with python.org's Python, run \"Install Certificates.command\";"
+                    " elsewhere pip install certifi, see that the clock is right, or set"
+                    " SSL_CERT_FILE to your firewall's certificate")
+                with contextlib.suppress(ImportError, OSError):
+                    import certifi
+                    if context is None:
+                        context = ssl.create_default_context()
+                        context.load_verify_locations(certifi.where())
+                        _say("trying once more with the certificates of the package certifi.")
                         continue
-                del mirrors[0]
-                continue
-            wrong = [path for path in damaged if _name_of(path) == name]
-            kept = kept and _keep(os.path.join(folder, name + ".gz"),
-                                  lambda file, packed=packed: file.write(packed), wrong)
-    return parts, None
-
-
-def _more_certificates():
-    """The system's certificates with those of the package certifi, or None where it is missing."""
-    with contextlib.suppress(ImportError, OSError):
-        import certifi
-        context = ssl.create_default_context()
-        context.load_verify_locations(certifi.where())
-        _say("trying once more with the certificates of the package certifi.")
-        return context
-
-
-# What a failed download is in plain words; {} is the error.
-_REASONS = (
-    (urllib.error.HTTPError, "the server answered {0.code} {0.reason}"),
-    (ssl.SSLCertVerificationError, "its certificate cannot be verified ({0.verify_message})"),
-    (ssl.SSLError, "no secure connection could be made ({0.reason})"),
-    (socket.timeout, "no answer in time"),
-    (socket.gaierror, "the host's name is not known here (no network?)"),
-    ((http.client.HTTPException, UnicodeError, LookupError, AttributeError, TypeError),
-     "the server's answer makes no sense ({0.__class__.__name__})"),
-    (OSError, "{0.strerror}"),
-    (object, "{0}"))
+            del mirrors[0]  # It is not asked again: a dead network costs seconds.
+            continue
+        parts[missing.pop(0)] = part
+        wrong = [path for path in damaged if _name_of(path) == name]
+        kept = kept and _keep(os.path.join(folder, name + ".gz"),
+                              lambda file, attempt=attempt: file.write(attempt.packed), wrong)
+    return notice
 
 
 def _reason(error):
     """Says why a download failed, in one sentence."""
-    if type(error) is urllib.error.URLError:
-        error = error.reason
-    text = next(text for kind, text in _REASONS if isinstance(error, kind))
-    text = str(error) if text.format(error) == "None" else text.format(error)
+    error = error.reason if type(error) is urllib.error.URLError else error
+    text = str(getattr(error, "strerror", None) or error)
+    if isinstance(error, urllib.error.HTTPError):
+        text = f"the server answered {error.code} {error.reason}"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        text = f"its certificate cannot be verified ({error.verify_message})"
+    elif isinstance(error, ssl.SSLError):
+        text = f"no secure connection could be made ({error.reason})"
+    elif isinstance(error, socket.timeout):
+        text = "no answer in time"
+    elif isinstance(error, socket.gaierror):
+        text = "the host's name is not known here (no network?)"
+    elif not isinstance(error, (OSError, ValueError)) or isinstance(error, UnicodeError):
+        text = f"the server's answer makes no sense ({type(error).__name__})"
     # A server's words may be long; _say takes what is not printable out of them.
     return " ".join(text.split())[:200].rstrip(".") + "."
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to web pages, but not from a secure connection to another kind."""
+class _Attempt(urllib.request.HTTPRedirectHandler, urllib.request.HTTPSHandler,
+               urllib.request.HTTPHandler):
+    """One download, in a thread that is left where it takes too long.
+
+    A socket's time-out bounds its silences only: not a name look-up, nor headers without an end.
+    (Keras's get_file has none, leaves half files and checks no sums on TensorFlow 1.15.)
+    """
+
+    inf_msg = "and sends us on in a circle: "  # instead of urllib's words
+    way = ""  # names the proxy, where there is one
+    _announced = None  # the size, 0 where it is not known, None before the body begins
+    _content = _error = None
+    _bar, _quarter = False, 0  # what was shown
+
+    def __init__(self, url, context, end):
+        super().__init__(context=context)
+        self.url, self.packed = url, bytearray()
+        self._end, self._sockets = end, []  # The body has to begin until that end.
+
+    def fetch(self):
+        """Returns the content, showing how far it is; raises an error where it takes too long."""
+        _say("Downloading {}".format(self.url))
+        thread = threading.Thread(target=self._receive, daemon=True)
+        arrived = collections.deque(maxlen=101)  # bytes, at the last 101 looks
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(TIMEOUT / 100)
+                if self._announced is not None:
+                    arrived.append(len(self.packed))
+                    self._show(arrived[-1], self._announced or 1 << 40)
+                elif time.monotonic() > self._end:
+                    raise socket.timeout()
+                if len(arrived) == 101 and arrived[-1] - arrived[0] < SLOWEST * TIMEOUT:
+                    raise ValueError("it gives less than {} kB a second".format(SLOWEST // 1000))
+        finally:
+            _write("\n" * self._bar)
+            for connection in self._sockets:  # A thread that still reads from it ends.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+        if self._error:
+            raise self._error
+        return self._content
+
+    def _show(self, done, total):
+        """Draws a bar on a terminal; elsewhere, lines at a quarter, half and the end."""
+        bar = "#" * (20 * done // total)
+        line = f"{os.path.basename(self.url)} [{bar:<20}] {done / 1e6:.1f} MB"
+        try:
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+            _write("\r" + line[:columns - 1])  # Some terminals begin a new line after the last one.
+            self._bar = True
+        except (AttributeError, OSError, ValueError):  # It is no terminal.
+            quarter = 4 * done // total
+            if quarter > self._quarter and quarter != 3:
+                self._quarter = quarter
+                _say(line)
+
+    def _receive(self):
+        request = urllib.request.Request(self.url, headers={"User-Agent": "mnistdata"})
+        try:
+            with urllib.request.build_opener(self).open(request, timeout=TIMEOUT) as response:
+                self._announced = getattr(response, "length", None) or 0
+                self._content = _content(response, "the file", self.packed, self._announced)
+        except Exception as error:
+            self._error = error
+
+    def do_open(self, kind, request, **options):
+        """Opens a connection of urllib's, by way of _connect."""
+        if "//" + request.host not in request.full_url:
+            self.way = " through the proxy " + request.host
+            _say("..." + self.way)
+
+        def connection(*arguments, **more):
+            made = kind(*arguments, **more)
+            made._create_connection = self._connect
+            return made
+        return super().do_open(connection, request, **options)
+
+    def _connect(self, address, *_):
+        """Connects; a host's addresses have equal shares of the time, and so has the answer."""
+        places = socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)
+        share = max(self._end - time.monotonic(), 0.01) / (len(places) + 1)
+        connection = socket.create_connection(address, share)
+        connection.settimeout(TIMEOUT)
+        # A secure connection takes the first object over; its twin can still end it.
+        self._sockets.append(connection.dup())
+        return connection
 
     def redirect_request(self, request, response, code, message, headers, url):
+        """Follows redirects to web pages, but not from a secure connection to another kind."""
         response.close()  # Its body is not read, however long it is.
         if not url.startswith(("https:", request.type + ":")):
             raise ValueError("it sends us on to {}, which is not secure".format(url))
         return super().redirect_request(request, response, code, message, headers, url)
-
-
-def _receive(url, context, transfer):
-    """Fetches a URL into transfer; runs in a thread, which can be left behind at any moment.
-
-    A socket's time-out bounds its silences only: a name look-up, a host with many addresses, and
-    headers or trailers that never end take as long as they like. (Keras's get_file is no way out:
-    it has no time-out, leaves half files, and checks no sums on TensorFlow 1.15.)
-    """
-    request = urllib.request.Request(url, headers={"User-Agent": "mnistdata"})
-    try:
-        # One of a host's addresses that drops packets leaves some of the time to the others.
-        https = urllib.request.HTTPSHandler(context=context)
-        opener = urllib.request.build_opener(https, _Redirects)
-        with contextlib.closing(opener.open(request, timeout=TIMEOUT / 2)) as response:
-            transfer.total = getattr(response, "length", None) or 0
-            while max(transfer.total, len(transfer.content)) <= _PACKED and not transfer.left:
-                chunk = response.read1(1 << 16)
-                if not chunk:
-                    break
-                transfer.content += chunk
-    except Exception as error:
-        transfer.error = error
-
-
-def _fetch(url, context, patience):
-    """Returns what a URL holds, showing how far it is; raises an error where it takes too long."""
-    _say("Downloading {}".format(url))
-    # total is the size that is announced, 0 where none is, None before the body begins.
-    transfer = types.SimpleNamespace(total=None, content=bytearray(), error=None, left=False)
-    thread = threading.Thread(target=_receive, args=(url, context, transfer), daemon=True)
-    progress = _Progress(os.path.basename(url))
-    end = time.monotonic() + min(2 * TIMEOUT, patience - TIMEOUT)  # It has to begin until then.
-    arrived = collections.deque(maxlen=101)  # bytes, at the last 101 looks
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(TIMEOUT / 100)
-            if transfer.total is not None:
-                arrived.append(len(transfer.content))
-                progress.show(arrived[-1], transfer.total)
-            elif time.monotonic() > end:
-                raise socket.timeout()
-            if len(arrived) == 101 and arrived[-1] - arrived[0] < SLOWEST * TIMEOUT:
-                raise ValueError("it gives less than {} kB a second".format(SLOWEST // 1000))
-    finally:
-        transfer.left = True
-        progress.end()
-    if transfer.error:
-        raise transfer.error
-    if max(transfer.total, len(transfer.content)) > _PACKED:
-        raise ValueError("it sends more than 16 MB; MNIST's largest file has 10")
-    if len(transfer.content) < transfer.total:
-        raise ValueError(f"the connection broke after {len(transfer.content):,} bytes")
-    return bytes(transfer.content)
-
-
-class _Progress:
-    """A bar on a terminal; lines at a quarter, half and the end elsewhere."""
-
-    def __init__(self, name):
-        self._name, self._next, self._line = name, 0.25, ""
-
-    def show(self, done, total):
-        share = done / total if total else 0
-        columns = 0
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # It is no terminal.
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        line = "{} [{:<20}] {:.1f} MB".format(self._name, "#" * int(20 * share), done / 1e6)
-        if columns and line != self._line:
-            # The last column stays free: some terminals begin a new line after it.
-            _write("\r" + line[:columns - 1])
-            self._line = line
-        elif not columns and share >= self._next:
-            _say("{}: {:,} of {:,} bytes".format(self._name, done, total))
-            self._next = 0.5 if share < 0.5 else 1 if share < 1 else 2
-
-    def end(self):
-        _write("\n" if self._line else "")
 
 
 def _keep(path, write, damaged=()):
@@ -595,11 +578,11 @@ def _set_aside(path):
     """Keeps what is no right file under another name, unless a loader was faster."""
     name = _name_of(path)
     with contextlib.suppress(ValueError):
-        if name is None or _is_original(name, _read_file(path)):
+        if name is None or _parse_idx(name, _read_file(path), path)[1]:
             return
     free = path + ".damaged"
-    while os.path.lexists(free):
-        free = "{}.damaged-{}".format(path, os.urandom(4).hex())
+    if os.path.lexists(free):
+        free = "{}-{}.damaged".format(path, os.urandom(8).hex())
     with contextlib.suppress(FileNotFoundError):
         _insist(os.replace, path, free)
 
@@ -615,32 +598,44 @@ def _remove_stale_parts(folder):
 
 # ---------- Generated digits ----------
 
-# How people write the digits 0 | 1 | ... | 9: x y points in per cent of the height, y downward. A
-# stroke is a smooth curve through its points; "/" begins another one, ";" another way to write it.
+# How people write the digits: x y points in per cent of the height, y downward. A stroke is a
+# smooth curve through its points, and "/" begins another one.
 _TEMPLATES = """
-35 0,12 12,2 45,10 85,34 100,58 88,68 52,60 14,35 0; 48 8,25 2,6 30,6 70,26 98,52 92,66 60,60
-22,40 4,28 10; 30 0,14 20,8 55,18 92,34 98,46 76,50 38,42 8,26 4 |
-30 0,28 50,26 100; 10 22,30 0/30 0,30 50,30 100; 12 18,32 0/32 0,32 100/8 100,56 100 |
-6 22,18 4,42 0,58 16,52 42,28 72,4 98/4 98,30 96,66 98; 8 20,26 2,50 6,56 28,40 60,14 92,8 82,22
-78,44 94,68 92; 4 14,34 0,56 20,40 58,6 100/6 100,64 100 |
-6 12,30 0,54 10,52 32,26 46/26 46,56 56,62 80,36 100,4 90; 6 2,58 2/58 2,26 42/26 42,58 54,60
-84,32 100,4 90; 10 14,32 0,54 14,44 38,22 48,34 50,58 64,54 90,28 100,4 86 |
-14 2,8 40,10 58/10 58,36 60,66 54/52 10,50 50,46 100; 46 0,4 66/4 66,66 66/46 0,46 100; 10 4,4
-36,18 54,48 48/56 2,50 48,42 100 |
-58 2,14 4/14 4,8 44/8 44,36 38,62 58,54 88,26 100,2 88; 62 4,26 4,12 26,24 44,48 54,56 76,36 98,4
-92; 12 6,12 42,40 40,58 64,46 92,6 98/12 6,60 2 |
-48 2,22 22,6 58,14 92,40 100,58 80,48 58,24 58,8 76; 36 0,12 44,4 76,22 100,48 92,50 68,28 58,8
-72; 58 8,30 8,8 40,4 76,24 100,50 92,54 66,34 54,10 66 |
-2 6,62 4/62 4,42 44,26 100; 4 4,64 4/64 4,40 50,28 100/20 52,58 50; 4 22,6 4/6 4,36 8,64 2/64
-2,46 40,38 100; 2 14,24 2,54 4,56 18,34 54,22 100 |
-52 12,30 0,10 14,20 38,46 58,56 84,32 100,8 84,18 60,44 40,54 16; 32 48,10 30,16 6,36 0,54 14,48
-36,32 48,8 70,12 94,34 100,58 88,54 62,32 48; 56 8,26 2,10 22,32 46,54 68,44 96,18 96,8 74,32
-48,52 26,58 8 |
-54 16,34 0,8 14,8 40,32 48,52 30,56 8/56 8,52 56,46 100; 52 14,28 2,6 22,18 46,44 40,54 14,54
-56,38 94,10 96; 50 22,32 2,10 12,8 38,30 46,50 24/50 24,36 62,24 100""".split("|")
+0  35 0, 12 12, 2 45, 10 85, 34 100, 58 88, 68 52, 60 14, 35 0
+0  48 8, 25 2, 6 30, 6 70, 26 98, 52 92, 66 60, 60 22, 40 4, 28 10
+0  30 0, 14 20, 8 55, 18 92, 34 98, 46 76, 50 38, 42 8, 26 4
+1  30 0, 28 50, 26 100
+1  10 22, 30 0 / 30 0, 30 50, 30 100
+1  12 18, 32 0 / 32 0, 32 100 / 8 100, 56 100
+2  6 22, 18 4, 42 0, 58 16, 52 42, 28 72, 4 98 / 4 98, 30 96, 66 98
+2  8 20, 26 2, 50 6, 56 28, 40 60, 14 92, 8 82, 22 78, 44 94, 68 92
+2  4 14, 34 0, 56 20, 40 58, 6 100 / 6 100, 64 100
+3  6 12, 30 0, 54 10, 52 32, 26 46 / 26 46, 56 56, 62 80, 36 100, 4 90
+3  6 2, 58 2 / 58 2, 26 42 / 26 42, 58 54, 60 84, 32 100, 4 90
+3  10 14, 32 0, 54 14, 44 38, 22 48, 34 50, 58 64, 54 90, 28 100, 4 86
+4  14 2, 8 40, 10 58 / 10 58, 36 60, 66 54 / 52 10, 50 50, 46 100
+4  46 0, 4 66 / 4 66, 66 66 / 46 0, 46 100
+4  10 4, 4 36, 18 54, 48 48 / 56 2, 50 48, 42 100
+5  58 2, 14 4 / 14 4, 8 44 / 8 44, 36 38, 62 58, 54 88, 26 100, 2 88
+5  62 4, 26 4, 12 26, 24 44, 48 54, 56 76, 36 98, 4 92
+5  12 6, 12 42, 40 40, 58 64, 46 92, 6 98 / 12 6, 60 2
+6  48 2, 22 22, 6 58, 14 92, 40 100, 58 80, 48 58, 24 58, 8 76
+6  36 0, 12 44, 4 76, 22 100, 48 92, 50 68, 28 58, 8 72
+6  58 8, 30 8, 8 40, 4 76, 24 100, 50 92, 54 66, 34 54, 10 66
+7  2 6, 62 4 / 62 4, 42 44, 26 100
+7  4 4, 64 4 / 64 4, 40 50, 28 100 / 20 52, 58 50
+7  4 22, 6 4 / 6 4, 36 8, 64 2 / 64 2, 46 40, 38 100
+7  2 14, 24 2, 54 4, 56 18, 34 54, 22 100
+8  52 12, 30 0, 10 14, 20 38, 46 58, 56 84, 32 100, 8 84, 18 60, 44 40, 54 16
+8  32 48, 10 30, 16 6, 36 0, 54 14, 48 36, 32 48, 8 70, 12 94, 34 100, 58 88, 54 62, 32 48
+8  56 8, 26 2, 10 22, 32 46, 54 68, 44 96, 18 96, 8 74, 32 48, 52 26, 58 8
+9  54 16, 34 0, 8 14, 8 40, 32 48, 52 30, 56 8 / 56 8, 52 56, 46 100
+9  52 14, 28 2, 6 22, 18 46, 44 40, 54 14, 54 56, 38 94, 10 96
+9  50 22, 32 2, 10 12, 8 38, 30 46, 50 24 / 50 24, 36 62, 24 100
+"""
 
 _GENERATED_SEED = 1
-_DRAWING = 1  # goes up with every change of the digits
+_DRAWING = "drawing 1"  # goes up with every change of the digits
 _BOX = 20  # pixels; MNIST's digits fill such a box and are centred by mass in 28 x 28
 _CURVE_STEPS = 4  # pieces of a curve between two of its points
 _CHUNK = 128  # digits drawn at a time, so that their pixels stay in the processor's cache
@@ -649,22 +644,22 @@ _CHUNK = 128  # digits drawn at a time, so that their pixels stay in the process
 def _generated_digits(folder, notice):
     """Makes the digits, or reads the ones that were made before."""
     path = os.path.join(folder, _GENERATED_NAME)
-    counts = [_TRAINING_DIGITS] * 2 + [_TEST_DIGITS] * 2
-    arrays = _read_npz(path, _NPZ_KEYS + ("drawing",)) or [[]]
-    if [len(array) for array in arrays[:-1]] != counts or arrays[-1].tolist() != [_DRAWING]:
-        _say("making {:,} digits, which takes some seconds ...".format(counts[0] + counts[2]))
-        images, labels = _draw_digits(counts[0] + counts[2])
-        arrays = [images[:counts[0]], labels[:counts[0]], images[counts[0]:], labels[counts[0]:],
-                  np.array([_DRAWING], np.uint8)]
-        _keep(path, lambda file: np.savez(file, **dict(zip(_NPZ_KEYS + ("drawing",), arrays))))
-    text = ("THESE ARE GENERATED DIGITS, NOT MNIST. {}, so 70,000 digits were drawn by this"
-            " program. The lesson is the same, the accuracies are not. For MNIST: {} and start"
-            " again, or set MNIST_DATA to a folder that has the four files (see install.txt)."
-            ).format(*notice)
+    arrays = _read_npz(path, _TRAINING_DIGITS, _TEST_DIGITS, _DRAWING)
+    if arrays is None:
+        count = _TRAINING_DIGITS
+        _say("making {:,} digits, which takes some seconds ...".format(count + _TEST_DIGITS))
+        images, labels = _draw_digits(count + _TEST_DIGITS)
+        arrays = [images[:count], labels[:count], images[count:], labels[count:]]
+        kept = dict(zip((*_NPZ_KEYS, _DRAWING), arrays + [[]]))
+        _keep(path, lambda file: np.savez(file, **kept))
+    text = (f"THESE ARE GENERATED DIGITS, NOT MNIST. {notice[0]}, so 70,000 digits were drawn by"
+            " this program. The lesson is the same, the accuracies are not. For MNIST:"
+            f" {notice[1]} and start again, or set MNIST_DATA to a folder that has the four files"
+            " (see install.txt).")
     lines = ["|  {:<72}  |\n".format(line) for line in textwrap.wrap(text, 72)]
     edge = "+" + "-" * 76 + "+\n"
     _write("\n" + edge + "".join(lines) + edge)
-    return arrays[:4], path, True
+    return arrays, path, True
 
 
 def _draw_digits(n):
@@ -678,23 +673,27 @@ def _draw_digits(n):
     labels = random.randint(0, 10, n).astype(np.uint8)
     choice = random.randint(0, 12, n)  # 12 can be divided by 3 and 4, the templates of a digit
     images = np.zeros([n, 28, 28], np.uint8)
-    number = 0
-    for digit, templates in enumerate(_TEMPLATES):
-        variants = templates.split(";")
-        for k, strokes in enumerate(variants):
-            rows = np.flatnonzero((labels == digit) & (choice % len(variants) == k))
-            for start in range(0, len(rows), _CHUNK):
-                some = rows[start:start + _CHUNK]
-                random = np.random.RandomState([_GENERATED_SEED, number, start])
-                images[some] = _draw_template(strokes, len(some), random)
-            number += 1
+    templates = [line.split(None, 1) for line in _TEMPLATES.strip().splitlines()]
+    jobs = []
+    for number, (digit, strokes) in enumerate(templates):
+        variants = [k for k, template in enumerate(templates) if template[0] == digit]
+        rows = np.flatnonzero((labels == int(digit))
+                              & (choice % len(variants) == variants.index(number)))
+        curve = _curve(strokes)
+        for start in range(0, len(rows), _CHUNK):
+            jobs.append((curve, rows[start:start + _CHUNK], [_GENERATED_SEED, number, start]))
+
+    def draw(curve, rows, seed):
+        images[rows] = _draw_template(*curve, len(rows), np.random.RandomState(seed))
+
+    # NumPy lets several threads compute at the same time.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(draw, *zip(*jobs)))
     return images, labels
 
 
-def _draw_template(strokes, n, random):
+def _draw_template(points, weights, segments, n, random):
     """Draws n variations of a template, uint8 [n, 28, 28]."""
-    points, weights, segments = _curve(strokes)
-
     # Wobble: each point moves a little, and the whole digit bends and stretches.
     x = points[:, 0] - 35 + 4.4 * _normal(random, [n, len(points)])
     y = points[:, 1] - 50 + 4.4 * _normal(random, [n, len(points)])
@@ -720,8 +719,8 @@ def _draw_template(strokes, n, random):
              + random.uniform(-0.4, 0.4, [n, 1])).astype(np.float32)
             for axis, a, b in zip(vertices, low, high)]
 
-    distance = _distance(x, y, segments)
-    ink = np.clip(radius.astype(np.float32)[:, :, None] + np.float32(0.5) - distance, 0, 1)
+    reach = radius.astype(np.float32)[:, :, None] + np.float32(0.5)
+    ink = np.clip(reach - _distance(x, y, segments), 0, 1)
     return _centred((ink * np.float32(255) + np.float32(0.5)).astype(np.uint8))
 
 
@@ -732,25 +731,21 @@ def _normal(random, shape):
 
 
 def _curve(strokes):
-    """Takes a template apart: points [p, 2], and the curves through them.
-
-    Their vertices are weights [v, p] times the points; segments are pairs of vertices. A point that
-    two strokes share is one point, so that they stay together.
+    """Returns a template's points [p, 2], weights [v, p] that give the curves' vertices from them,
+    and the pairs of vertices that are segments.
     """
     points, rows, segments = [], [], []
     for stroke in strokes.split("/"):
+        corners = [tuple(float(number) for number in point.split()) for point in stroke.split(",")]
         indices = []
-        for point in stroke.split(","):
-            point = tuple(float(number) for number in point.split())
-            if point not in points or point in [points[k] for k in indices]:
-                points.append(point)
-                indices.append(len(points) - 1)
-            else:
-                indices.append(points.index(point))
+        for point in corners:
+            # A point that two strokes share is one point, so that they stay together.
+            new = point not in points or point in [points[k] for k in indices]
+            indices.append(len(points) if new else points.index(point))
+            points += [point] * new
         if len(indices) == 2:  # A straight stroke gets a point in its middle, to bend there.
-            (x0, y0), (x1, y1) = points[indices[0]], points[indices[1]]
-            points.append(((x0 + x1) / 2, (y0 + y1) / 2))
-            indices.insert(1, len(points) - 1)
+            indices.insert(1, len(points))
+            points.append(tuple(np.mean(corners, axis=0)))
         # A Catmull-Rom spline, its ends doubled.
         padded = [indices[0]] + indices + [indices[-1]]
         for k in range(len(indices) - 1):
@@ -758,12 +753,10 @@ def _curve(strokes):
                 u = step / _CURVE_STEPS
                 if step or k:
                     segments.append((len(rows) - 1, len(rows)))
-                row = np.zeros(40)  # more than any template has points
-                for index, weight in zip(padded[k:k + 4], (
-                        -u / 2 + u * u - u ** 3 / 2, 1 - 2.5 * u * u + 1.5 * u ** 3,
-                        u / 2 + 2 * u * u - 1.5 * u ** 3, (u ** 3 - u * u) / 2)):
-                    row[index] += weight
-                rows.append(row)
+                rows.append(np.zeros(40))  # more than any template has points
+                np.add.at(rows[-1], padded[k:k + 4], [
+                    -u / 2 + u * u - u ** 3 / 2, 1 - 2.5 * u * u + 1.5 * u ** 3,
+                    u / 2 + 2 * u * u - 1.5 * u ** 3, (u ** 3 - u * u) / 2])
     return np.array(points), np.array(rows)[:, :len(points)], segments
 
 
@@ -777,10 +770,16 @@ def _distance(x, y, segments):
         squared = dx * dx + dy * dy + np.float32(1e-6)
         # along: how far along the segment the nearest point of it is, from 0 to 1.
         along = (px * (dx / squared))[:, None, :] + (py * (dy / squared))[:, :, None]
-        along = np.maximum(np.minimum(along, 1), 0)
-        across = px[:, None, :] - along * dx[:, :, None]
-        down = py[:, :, None] - along * dy[:, :, None]
-        nearest = np.minimum(nearest, across * across + down * down)
+        # In place: new memory for every step takes longer than its sums.
+        np.maximum(np.minimum(along, 1, out=along), 0, out=along)
+        across = along * dx[:, :, None]
+        across -= px[:, None, :]
+        along *= dy[:, :, None]
+        along -= py[:, :, None]
+        across *= across
+        along *= along
+        across += along
+        np.minimum(nearest, across, out=nearest)
     return np.sqrt(nearest)
 
 

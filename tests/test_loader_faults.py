@@ -14,6 +14,8 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -92,6 +94,9 @@ def redirect(target, head=b""):
 
 
 NOISE = b"0123456789abcdef" * 4096
+STORED = zlib.compressobj(0, zlib.DEFLATED, 31)
+# The beginning of a gzip file that never ends, and what can follow as often as one likes.
+GZIP, MORE = [STORED.compress(part) + STORED.flush(zlib.Z_SYNC_FLUSH) for part in (b"x", NOISE)]
 FAULTS = {
     "silent": (lambda c, n: time.sleep(30), "no answer in time"),
     "endless header": (sends(OK, b"X", 0.05), "no answer in time"),
@@ -100,18 +105,30 @@ FAULTS = {
     "slow body": (sends(OK + b"\r\n", b"x", 0.05), "less than 50 kB a second"),
     "endless trailers": (sends(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n", 0.05),
                          "less than 50 kB a second"),
-    "endless body": (sends(OK + b"\r\n", NOISE), "more than 16 MB"),
+    "endless body": (sends(OK + b"\r\n" + GZIP, MORE), "more than 16 MB"),
+    "endless images": (sends(OK + b"\r\n\0\0\x08\x03", NOISE), "48 MB unpacked"),
+    "noise": (sends(OK + b"\r\n", NOISE), "something else (its first bytes are 30313233)"),
     "announces 10 GB": (sends(OK + b"Content-Length: 10000000000\r\n\r\n", NOISE),
-                        "more than 16 MB"),
-    "bomb": (sends(OK + b"Connection: close\r\n\r\n" + BOMB), "more than 48 MB"),
+                        "something else"),
+    "bomb": (sends(OK + b"Connection: close\r\n\r\n" + BOMB), "48 MB unpacked"),
     "length is no number": (sends(OK + b"Content-Length: many\r\n\r\nhello"), "something else"),
+    "no content": (sends(b"HTTP/1.1 204 No Content\r\n\r\n"), "the file is empty"),
+    "less than no length": (sends(OK + b"Content-Length: -5\r\n\r\n"), "the file is empty"),
+    "a header that is too long": (sends(OK + b"X: " + b"y" * 70000 + b"\r\n\r\n"), "no sense"),
+    "too many headers": (sends(OK + b"X: y\r\n" * 200 + b"\r\n"), "no sense"),
+    "packed once more": (sends(OK + b"Content-Encoding: br\r\n\r\n\x0b\x02\x80"), "0b0280"),
+    "says nothing and goes": (lambda c, n: None, "closed connection without response"),
+    "goes in mid-chunk": (sends(OK + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n\x1f\x8b\x08"),
+                          "IncompleteRead"),
+    "sends on to itself without an end": (lambda c, n: c.sendall(
+        b"HTTP/1.1 302 Found\r\nLocation: " + n.encode() + b"x\r\n\r\n"), "in a circle"),
     "no HTTP": (sends(b"\x1b[31mSSH-2.0\r\n\r\n"), "makes no sense (BadStatusLine)"),
     "steers the terminal": (sends(b"HTTP/1.1 503 \x1b[2J\x9bHa\x07\r\n\r\n"),
                             "answered 503 ?[2J?Ha?"),
-    "sent on to a file": (redirect(b"file:///etc/passwd"), "answered 302"),
+    "sent on to a file": (redirect(b"file:///etc/passwd"), "'file:///etc/passwd' is not allowed"),
     "sent on to ftp": (redirect(b"ftp://localhost/x"), "not secure"),
     "sent on to nothing": (redirect(b"http://[oops"), "failed:"),
-    "sent on in a circle": (redirect(b"/again"), "answered 302"),
+    "sent on in a circle": (redirect(b"/again"), "answered 302 and sends us on in a circle: Found"),
     "sent on with an endless page": (lambda c, n: (
         c.sendall(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n"), forever(c, NOISE)), "302"),
     "chunks that make no sense": (
@@ -135,6 +152,80 @@ def test_a_faulty_mirror_is_left(raw, mirrors, tmp_path, monkeypatch, capsys, fa
     assert all(c == "\n" or c.isprintable() for c in notice)
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == sorted(
         name + ".gz" for name in NAMES)
+    # The thread that listened to the mirror has ended.
+    wait_until(lambda: not receivers(), seconds=10)
+
+
+def receivers():
+    return [thread for thread in threading.enumerate()
+            if getattr(getattr(thread, "_target", None), "__name__", "") == "_receive"]
+
+
+def test_a_silence_shorter_than_the_time_out_is_no_failure(raw, mirrors, tmp_path, monkeypatch):
+    def pausing(connection, name):
+        content = mirrors.files[name]
+        connection.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(content) + content[:1000])
+        time.sleep(0.7)
+        connection.sendall(content[1000:])
+    monkeypatch.setattr(mnistdata, "MIRRORS", [raw(pausing)])
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 1)
+    assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
+
+
+@pytest.fixture
+def black_hole():
+    """An address on which nobody answers: its queue of connections is full."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(0)
+    waiting = [socket.socket() for _ in range(4)]
+    for one in waiting:
+        one.setblocking(False)
+        one.connect_ex(server.getsockname())
+    with socket.socket() as probe:
+        probe.settimeout(0.3)
+        if probe.connect_ex(server.getsockname()) == 0:
+            pytest.skip("there is no way here to keep a connection waiting")
+    yield server.getsockname()
+    for one in [server] + waiting:
+        one.close()
+
+
+def addresses(monkeypatch, *places):
+    """Gives mirror.invalid these addresses."""
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **options: [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places
+    ] if host == "mirror.invalid" else look_up(host, *more, **options))
+    monkeypatch.setattr(mnistdata, "MIRRORS", ["http://mirror.invalid/mnist/"] * 2)
+
+
+def test_eight_addresses_that_drop_packets_share_the_time(tmp_path, monkeypatch, black_hole,
+                                                          capsys):
+    addresses(monkeypatch, *[black_hole] * 8)
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 1)
+    begun = time.time()
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    assert time.time() - begun < 6 * 1.5
+    assert capsys.readouterr().err.count("no answer in time") == 2
+    wait_until(lambda: not receivers(), seconds=5)
+
+
+def test_the_last_of_eight_addresses_answers(mirrors, tmp_path, monkeypatch, black_hole):
+    good, = mirrors(None)
+    port = int(good.url.split(":")[2].split("/")[0])
+    addresses(monkeypatch, *[black_hole] * 7, ("127.0.0.1", port))
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 1)
+    assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
+
+
+def test_a_look_up_that_never_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(8))
+    monkeypatch.setattr(mnistdata, "MIRRORS", ["http://mirror.invalid/mnist/"] * 2)
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 0.5)
+    begun = time.time()
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    assert time.time() - begun < 6
 
 
 def test_no_useful_mirror_takes_60_seconds_at_most(raw, tmp_path):
@@ -230,12 +321,36 @@ def test_a_secure_mirror_sends_nobody_to_an_unsafe_one(raw, authority, tmp_path,
     assert "not secure" in notice or "not allowed" in notice
 
 
-def test_through_a_proxy(raw, mirrors, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fault", ["continue for ever", "endless trailers"])
+def test_a_secure_mirror_that_is_left_keeps_no_thread(raw, authority, tmp_path, monkeypatch, fault):
+    import certifi
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(mnistdata, "MIRRORS", [raw(FAULTS[fault][0], tls(authority))])
+    monkeypatch.setattr(mnistdata, "TIMEOUT", 0.5)
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    wait_until(lambda: not receivers(), seconds=5)
+
+
+def test_through_a_proxy(raw, mirrors, tmp_path, monkeypatch, capsys):
     proxy = raw(serve_files(mirrors)).replace("/mnist/", "")
     monkeypatch.setenv("http_proxy", proxy)
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setattr(mnistdata, "MIRRORS", ["http://mirror.invalid/mnist"])
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    assert "through the proxy " + proxy.replace("http://", "") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_dead_proxy_is_named_without_its_password(tmp_path, monkeypatch, capsys, scheme):
+    monkeypatch.setenv(scheme + "_proxy", "http://me:secret@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setattr(mnistdata, "MIRRORS", [scheme + "://mirror.invalid/mnist/"])
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    notice = capsys.readouterr().err
+    frame = " ".join(notice.partition("THESE ARE")[2].replace("|", " ").split())
+    assert "failed through the proxy 127.0.0.1:1: " in notice and "secret" not in notice
+    assert "through the proxy 127.0.0.1:1" in frame and "see that this proxy works" in frame
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "oops", "http://[", "socks5://localhost"])
@@ -283,11 +398,38 @@ def test_files_as_people_have_them(folder, monkeypatch, layout, place):
     assert sets.train.num_examples == 300 and not sets.generated
 
 
+def test_the_interrupt_key_leaves_at_once(raw, mirrors, tmp_path):
+    url = raw(FAULTS["slow body"][0])
+    process = subprocess.Popen([sys.executable, str(loader(tmp_path, url, tmp_path / "data"))],
+                               env=environment(KERAS_HOME=str(tmp_path)), stderr=subprocess.PIPE)
+    process.stderr.readline()
+    time.sleep(0.5)
+    begun = time.time()
+    process.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate()[1] and time.time() - begun < 3
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("end", ["2>&-", "2>/dev/full", "2>&1 >/dev/null | true"])
+def test_no_place_for_messages(mirrors, tmp_path, end):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    mirror, = mirrors(None)
+    script = loader(tmp_path, mirror.url, tmp_path / "data")
+    subprocess.run("{} {} {}".format(sys.executable, script, end), shell=True,
+                   stdout=subprocess.DEVNULL, env=environment(KERAS_HOME=str(tmp_path)))
+    assert content_of(tmp_path / "data") == mirrors.files
+
+
 def test_what_is_not_used_is_named(folder, monkeypatch):
     (folder / NAMES[1]).unlink()
     (folder / "mnist.zip").write_bytes(b"PK")
+    # Neither what lies deeper nor what a loader keeps there itself is.
+    (folder / "raw").mkdir()
+    for name in ("raw/notes.txt", NAMES[1] + ".gz-0.part", NAMES[1] + "-0.damaged"):
+        (folder / name).write_bytes(b"x")
     monkeypatch.setenv("MNIST_DATA", str(folder))
-    with pytest.raises(FileNotFoundError, match="Not used in .*: mnist.zip"):
+    with pytest.raises(FileNotFoundError, match=r"Not used in \S*: mnist.zip\. "):
         mnistdata.read_data_sets("data")
 
 
@@ -313,6 +455,7 @@ def test_no_file_under_a_files_name(mirrors, folder, kind, end, capsys):
 
 @pytest.mark.parametrize("value, words", [
     ("{}/file", "which is a file"), ("\"{}\"", "quotes or a blank"), ("{} ", "quotes or a blank"),
+    ("{}\r", "quotes or a blank"), ("“{}”", "quotes or a blank"),
     ("{}/none", "does not exist")])
 def test_mnist_data_that_is_no_folder(tmp_path, monkeypatch, value, words):
     (tmp_path / "file").write_text("x")
@@ -325,11 +468,12 @@ def test_mnist_data_that_is_no_folder(tmp_path, monkeypatch, value, words):
 def test_a_file_that_is_too_large(folder, monkeypatch, size):
     with open(str(folder / NAMES[0]), "wb") as file:
         if size == "raw":
+            file.write(b"\0\0\x08\x03")
             file.truncate(10 ** 10)
         else:
             file.write(BOMB)
     monkeypatch.setenv("MNIST_DATA", str(folder))
-    with pytest.raises(ValueError, match="more than 48 MB"):
+    with pytest.raises(ValueError, match="48 MB unpacked"):
         mnistdata.read_data_sets("data")
 
 
@@ -340,11 +484,31 @@ def test_a_bomb_in_place_of_kerass_copy(tmp_path, monkeypatch, capsys):
     np.savez_compressed(str(tmp_path / "k" / "datasets" / "mnist.npz"),
                         x_train=np.zeros(10 ** 8, np.uint8))
     assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert "more than 48 MB" in capsys.readouterr().err
+    assert "no uint8 array" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["lzma", "directory", "cut", "empty"])
+def test_an_npz_that_numpy_never_writes(tmp_path, monkeypatch, capsys, wrong):
+    path = tmp_path / "keras" / "datasets" / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    if wrong == "empty":
+        path.write_bytes(b"")
+    else:
+        kind = zipfile.ZIP_LZMA if wrong == "lzma" else zipfile.ZIP_STORED
+        with zipfile.ZipFile(str(path), "w", kind) as file:
+            for key in mnistdata._NPZ_KEYS:
+                file.writestr(key + ".npy", bytes(100))
+            for k in range(5000 if wrong == "directory" else 0):
+                file.writestr("a file with a long name {}".format(k), b"")
+        if wrong == "cut":
+            path.write_bytes(path.read_bytes()[:-10])
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    words = "packs in another way" if wrong == "lzma" else "as NumPy's files do"
+    assert words in capsys.readouterr().err
 
 
 def test_kerass_copy_in_its_fall_back_folder(real_mnist, tmp_path, folder, monkeypatch, capsys):
-    arrays = [mnistdata._read_folder(real_mnist)[0][name][1] for name in NAMES]
+    arrays = [mnistdata._read_folder(real_mnist)[0][name][0] for name in NAMES]
     target = tmp_path / "fallback" / "datasets"
     target.mkdir(parents=True)
     np.savez(str(target / "mnist.npz"), **dict(zip(mnistdata._NPZ_KEYS, arrays)))
@@ -397,15 +561,15 @@ def test_generated_digits_are_checked(tmp_path, wrong):
     elif wrong == "labels":
         arrays["y_train"] = arrays["y_train"] + 10
     elif wrong == "drawing":
-        arrays["drawing"] = arrays["drawing"] + 1
+        arrays["drawing 0"] = arrays.pop(mnistdata._DRAWING)
     else:
-        del arrays["drawing"]
+        del arrays[mnistdata._DRAWING]
     np.savez(path, **arrays)
     again = mnistdata.read_data_sets(str(tmp_path))
     assert (again.train.labels == first.train.labels).all()
     assert (again.test.images == first.test.images).all()
     with np.load(path) as file:
-        assert len(file["x_test"]) == 100 and len(file["drawing"]) == 1
+        assert len(file["x_test"]) == 100 and mnistdata._DRAWING in file
 
 
 def test_left_over_files_go_where_nothing_is_fetched(folder):
@@ -492,7 +656,7 @@ def test_the_bar_stays_on_its_line(mirrors, tmp_path, columns):
 def test_lines_where_there_is_no_terminal(mirrors, tmp_path, capsys):
     mirrors(trickle)
     mnistdata.read_data_sets(str(tmp_path / "data"))
-    lines = [line for line in capsys.readouterr().err.splitlines() if "bytes" in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if " MB" in line]
     assert 4 <= len(lines) <= 12
 
 

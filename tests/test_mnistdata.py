@@ -250,14 +250,14 @@ def keras_copy(tmp_path, arrays):
 def test_keras_copy_is_used_before_a_download(real_mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(mnistdata, "_download", None)
     parts, _, _ = mnistdata._read_folder(real_mnist)
-    path = keras_copy(tmp_path, [parts[name][1] for name in NAMES])
+    path = keras_copy(tmp_path, [parts[name][0] for name in NAMES])
     sets = mnistdata.read_data_sets(str(tmp_path / "data"))
     assert sets.source == str(path) and sets.train.num_examples == 60000
 
 
 @pytest.mark.parametrize("arrays, word", [
-    ([np.zeros([3, 28, 28], np.uint8), np.zeros(3, np.uint8)] * 2, "not the original"),
-    ([np.zeros([3, 784], np.uint8), np.zeros(3, np.uint8)] * 2, "expected uint8"),
+    ([np.zeros([60000, 28, 28], np.uint8), np.zeros(60000, np.uint8)] * 2, "not the original"),
+    ([np.zeros([3, 784], np.uint8), np.zeros(3, np.uint8)] * 2, "no uint8 array"),
     ([np.array([{}]), np.zeros(3, np.uint8)] * 2, "cannot be read")])
 def test_a_wrong_keras_copy_is_passed_over(arrays, word, tmp_path, capsys):
     keras_copy(tmp_path, arrays)
