@@ -361,7 +361,8 @@ def _read_npz(path, train, test, drawing=None):
             if end[:4] == b"PK\6\7" or end[20:24] != b"PK\5\6" or end[34:36] != b"\0\0":
                 raise ValueError("it does not end as NumPy's files do")
             archive = zipfile.ZipFile(file)
-            archive.getinfo((drawing or "x_train") + ".npy")
+            if drawing and drawing + ".npy" not in archive.namelist():
+                raise ValueError("its digits are not this version's")
             shapes = (train, 28, 28), (train,), (test, 28, 28), (test,)
             for name, key, shape in zip(SHA256, _NPZ_KEYS, shapes):
                 member = archive.getinfo(key + ".npy")
