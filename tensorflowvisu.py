@@ -1792,7 +1792,7 @@ def draw_digits(classify):
             changed = True
 
     with _plain_style(), matplotlib.rc_context({"toolbar": "None", "interactive": False}):
-        figure, (field, seen, bars) = plt.subplots(1, 3, figsize=(11.4, 4.3), facecolor="#f1f1f1")
+        figure, (field, seen, bars) = plt.subplots(1, 3, figsize=(9.9, 3.8), facecolor="#f1f1f1")
         figure.subplots_adjust(0.025, 0.06, 0.975, 0.88, 0.12)
         pictures = [axes.imshow(np.zeros([size, size]), "gray_r", vmin=0, vmax=1, animated=True)
                     for axes in (field, seen)]
@@ -1802,7 +1802,7 @@ def draw_digits(classify):
         for axes, title, ticks in ((field, "Draw a digit here (C clears)", []),
                                    (seen, "What the network sees", []),
                                    (bars, "Probabilities", range(10))):
-            axes.set_title(title, color=_TEXT_COLOR, fontsize=_TITLE_POINTS, pad=10)
+            axes.set_title(title, color=_TEXT_COLOR, fontsize=15, pad=9)
             axes.set(xticks=[], yticks=ticks)
             axes.tick_params(length=0, labelsize=13, labelcolor=_TEXT_COLOR)
             axes.spines[:].set_visible(False)
@@ -1812,20 +1812,22 @@ def draw_digits(classify):
             canvas.mpl_connect(name + "_event", on_event)
         canvas.manager.set_window_title(_script_name())
         canvas.manager.show()
-        with contextlib.suppress(KeyboardInterrupt):
-            while plt.fignum_exists(number):
-                if changed and background:
-                    changed, image = False, mnistdata.as_mnist(drawing)
-                    answer = np.asarray(classify(image)) if image.any() else np.zeros(10)
-                    canvas.restore_region(background)
-                    pictures[0].set_data(drawing)
-                    pictures[1].set_data(image.repeat(10, 0).repeat(10, 1))
-                    for row, percent, share in zip(rows, percents, answer):
-                        row.set(width=share, alpha=1 if share == answer.max() else 0.4)
-                        percent.set(x=share + 0.02, text=f"{share:.0%}" if share >= 0.005 else "")
-                    for artist in pictures + list(rows) + percents:
-                        artist.axes.draw_artist(artist)
-                    canvas.blit(figure.bbox)
-                canvas.flush_events()
-                time.sleep(0.01)
+        interrupts = []  # Ctrl-C ends the loop between two drawings.
+        before = signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
+        while plt.fignum_exists(number) and not interrupts:
+            if changed and background:
+                changed, image = False, mnistdata.as_mnist(drawing)
+                answer = np.asarray(classify(image)) if image.any() else np.zeros(10)
+                canvas.restore_region(background)
+                pictures[0].set_data(drawing)
+                pictures[1].set_data(image.repeat(10, 0).repeat(10, 1))
+                for row, percent, share in zip(rows, percents, answer):
+                    row.set(width=share, alpha=1 if share == answer.max() else 0.4)
+                    percent.set(x=share + 0.02, text=f"{share:.0%}" if share >= 0.005 else "")
+                for artist in pictures + list(rows) + percents:
+                    artist.axes.draw_artist(artist)
+                canvas.blit(figure.bbox)
+            canvas.flush_events()
+            time.sleep(0.01)
+        signal.signal(signal.SIGINT, before)
         plt.close(number)

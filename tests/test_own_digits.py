@@ -355,12 +355,12 @@ def test_digits_drawn_in_the_window_are_recognised(copy, small_digits, screen):
     need("xdotool")
     drawing = Drawing(copy, screen, small_digits)
     try:
-        drawing.stroke([(200 - 4 * k, 130 + 40 * k) for k in range(6)])
+        drawing.stroke([(174 - 3 * k, 115 + 34 * k) for k in range(6)])
         # The bars follow the strokes: when the network was asked last, some stood there already.
         wait_until(lambda: drawing.says(1) and sum(drawing.says(1)["bars"]) > 0.99, 30)
         drawing.xdotool("key", "c")
         angles = np.linspace(-np.pi / 2, -2.5 * np.pi, 30)
-        drawing.stroke(zip(195 + 62 * np.cos(angles), 225 + 95 * np.sin(angles)))
+        drawing.stroke(zip(168 + 54 * np.cos(angles), 198 + 82 * np.sin(angles)))
         wait_until(lambda: drawing.says(0), 30)
         drawing.process.send_signal(signal.SIGINT)
         _, errors = drawing.process.communicate(timeout=30)
