@@ -797,3 +797,69 @@ def _centred(boxes):
     images[np.arange(len(boxes))[:, None, None], corner[0][:, None, None] + place[:, None],
            corner[1][:, None, None] + place] = boxes
     return images
+
+
+# ---------- One's own digits ----------
+
+def read_picture(path):
+    """Reads a picture of one digit: ink, float32 [height, width] in [0, 1], 0 where paper is.
+
+    The paper is what most of the picture's edge looks like, so the ink may be dark or light, or
+    coloured. A large picture is made smaller. Raises ValueError for a file that cannot be read, and
+    for a picture without ink; the message is one sentence.
+    """
+    from PIL import Image, ImageOps  # matplotlib brings Pillow with it
+    try:
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file).convert("RGBA")
+        picture.thumbnail((800, 800))
+    except Exception as error:  # Pillow's decoders each raise their own.
+        reason = getattr(error, "strerror", None) or "it is no picture, or damaged"
+        raise ValueError("{} cannot be read: {}.".format(path, reason)) from error
+    pixels = np.asarray(picture, np.float32) / 255
+    # What is transparent is white.
+    pixels = 1 - pixels[..., 3:] * (1 - pixels[..., :3])
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ink = abs(pixels - np.median(edge, axis=0)).max(axis=2)
+    if ink.max() < 0.1:
+        raise ValueError("{} holds no digit: it has one colour all over.".format(path))
+    # Shadows and noise become paper, and strokes that are nearly full become full.
+    return np.clip((ink / ink.max() - 0.25) * 2, 0, 1)
+
+
+def as_mnist(drawing):
+    """Sizes and centres a drawing as MNIST's digits are; returns float32 [28, 28] in [0, 1].
+
+    drawing  numbers [height, width]: 0 is paper, 1 is ink
+
+    The ink is scaled to fit a box of 20 x 20 pixels, with its proportions kept; each pixel is the
+    mean of what it covers, which makes MNIST's grey edges. Then the centre of mass is put on pixel
+    14, 14 of 28 x 28, as near as whole pixels allow. This is how MNIST was made, see
+    http://yann.lecun.com/exdb/mnist/; its own digits come out as they are. Without ink all is 0.
+    Raises ValueError for another shape.
+    """
+    drawing = np.asarray(drawing, np.float64)
+    if drawing.ndim != 2:
+        raise ValueError("A drawing must be [height, width], not {}.".format(list(drawing.shape)))
+    image = np.zeros([28, 28], np.float32)
+    inked = [np.flatnonzero((drawing > 0).any(axis=axis)) for axis in (1, 0)]
+    if len(inked[0]):
+        rows, columns = (slice(some[0], some[-1] + 1) for some in inked)
+        ink = drawing[rows, columns].clip(0, 1)
+        sizes = [max(1, int(round(_BOX * size / max(ink.shape)))) for size in ink.shape]
+        ink = _means(ink.shape[0], sizes[0]).dot(ink).dot(_means(ink.shape[1], sizes[1]).T)
+        places = []
+        for axis, size in enumerate(sizes):
+            middle = (ink.sum(axis=1 - axis) * np.arange(size)).sum() / ink.sum()
+            corner = min(max(int(round(14 - middle)), 0), 28 - size)
+            places.append(slice(corner, corner + size))
+        image[places[0], places[1]] = ink
+    return image
+
+
+def _means(before, after):
+    """A matrix [after, before] that makes so many pixels of a line, each the mean of its share."""
+    edges = np.arange(after + 1) * before / after
+    pixels = np.arange(before)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return overlap.clip(0) * after / before

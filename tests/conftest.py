@@ -248,5 +248,20 @@ def script_text(name):
         return file.read()
 
 
+def script_from_diff(name, folder):
+    """Makes a script of docs/next_steps in a folder, with git apply; returns its text."""
+    with open(os.path.join(ROOT, "docs", "next_steps", name[:-3] + ".diff"), "rb") as file:
+        diff = file.read()
+    base = diff.split(b"copy from ")[1].split(b"\n")[0].decode()
+    shutil.copy(os.path.join(ROOT, base), str(folder))
+    if os.path.exists(os.path.join(str(folder), name)):
+        os.remove(os.path.join(str(folder), name))
+    # No repository is needed, and none above the folder shall be asked.
+    subprocess.run(["git", "apply"], input=diff, check=True, cwd=str(folder),
+                   env=environment(GIT_CEILING_DIRECTORIES=os.path.dirname(str(folder))))
+    with open(os.path.join(str(folder), name), encoding="utf-8") as file:
+        return file.read()
+
+
 def random_state():
     return np.random.RandomState(7)
