@@ -91,13 +91,9 @@ def _without_start_up_lines():
         sieve.wait()
 
 
-def _no_deprecation(record):
-    """Keeps the wall of text away that TensorFlow prints about its own 1.x functions."""
-    return "deprecated" not in str(record.msg)
-
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-logging.getLogger("tensorflow").addFilter(_no_deprecation)
+# The wall of text that TensorFlow prints about its own 1.x functions stays away, too.
+logging.getLogger("tensorflow").addFilter(lambda record: "deprecated" not in str(record.msg))
 with _without_start_up_lines():
     import tensorflow.compat.v1 as tf
 
@@ -115,30 +111,26 @@ _GLYPHS = (
     (6, 8, 16, 30, 17, 17, 14), (31, 1, 2, 4, 8, 8, 8), (14, 17, 17, 14, 17, 17, 14),
     (14, 17, 17, 15, 1, 2, 12),
 )
-_GLYPH_HEIGHT = 7
-_WHITE_PAPER = (255.0, 255.0, 255.0)
-_RED_PAPER = (255.0, 150.0, 140.0)
+_WHITE_PAPER, _RED_PAPER = (255.0, 255.0, 255.0), (255.0, 150.0, 140.0)
 _LIGHT_LINE = (255.0, 225.0, 220.0)
-_LABEL_INK = (20.0, 40.0, 150.0)
-_ANSWER_INK = (120.0, 0.0, 10.0)
+_LABEL_INK, _ANSWER_INK = (20.0, 40.0, 150.0), (120.0, 0.0, 10.0)
 
 
 def _small_print(classes, scale):
     """The numbers 0 ... classes-1 in small print and then a blank, each with room for its rim.
 
-    Returns ink and rim, float32 [classes+1, height, width], 1 where there is some.
+    Returns ink and rim, float32 [classes+1, height, width, 1], 1 where there is some.
     """
     glyphs = np.array([[[row >> 4 - column & 1 for column in range(5)] for row in glyph]
                        for glyph in _GLYPHS], np.float32)
-    width = 5 if classes <= 10 else 11
-    ink = np.zeros([classes + 1, _GLYPH_HEIGHT, width], np.float32)
+    ink = np.zeros([classes + 1, 7, 5 if classes <= 10 else 11], np.float32)
     for number in range(classes):
         for position, figure in enumerate(str(number)):
             ink[number, :, 6 * position:6 * position + 5] = glyphs[int(figure)]
     ink = ink.repeat(scale, axis=1).repeat(scale, axis=2)
     ink = np.pad(ink, [(0, 0), (1, 1), (1, 1)])
     rim = np.max([np.roll(ink, (y, x), (1, 2)) for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)
-    return ink, rim
+    return ink[..., None], rim[..., None]
 
 
 def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
@@ -176,46 +168,35 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     wrong = tf.not_equal(answer, label)
     order = tf.concat([tf.where(wrong), tf.where(tf.logical_not(wrong))], 0)[:n, 0]
     answer, label, wrong = [tf.gather(tensor, order) for tensor in (answer, label, wrong)]
+
+    # Black ink on white or red paper; a colour image is tinted as if printed on that paper.
     pixels = tf.clip_by_value(tf.cast(tf.gather(X, order), tf.float32), 0.0, 1.0)
+    paper = tf.gather([_WHITE_PAPER, _RED_PAPER], tf.cast(wrong, tf.int32))[:, None, None, :]
+    images = paper * (1.0 - pixels if channels == 1 else pixels)
 
     # The small print grows with the image, and is left out where there is no room for it.
     ink, rim = _small_print(classes, max(1, min(height, width) // 28))
-    high, wide = ink.shape[1:]
-    prints = []
+    high, wide = ink.shape[1:3]
     if high <= height and 2 * wide <= width:
         blank = tf.fill(tf.shape(label), classes)
-        for number, color, left in ((label, _LABEL_INK, 0),
-                                    (answer, _ANSWER_INK, width - wide)):
-            place = [[0, 0], [0, 0], [left, width - wide - left]]
-            prints.append((color, [tf.pad(tf.gather(shapes, tf.where(wrong, number, blank)), place)
-                                   for shapes in (ink, rim)]))
-    light = np.zeros([height, width], np.float32)
-    light[-1:, :] = light[:, -1:] = 1
-    light = light * tf.cast(wrong, tf.float32)[:, None, None]
+        for number, color, left in ((label, _LABEL_INK, 0), (answer, _ANSWER_INK, width - wide)):
+            place = [[0, 0], [height - high, 0], [left, width - wide - left], [0, 0]]
+            inked, rimmed = (tf.pad(tf.gather(shapes, tf.where(wrong, number, blank)), place)
+                             for shapes in (ink, rim))
+            images += rimmed * (paper - images) + inked * (color - paper)
+    light = np.zeros([height, width, 1], np.float32)
+    light[-1:] = light[:, -1:] = 1
+    images += light * tf.cast(wrong, tf.float32)[:, None, None, None] * (_LIGHT_LINE - images)
+    images = tf.cast(tf.round(images), tf.uint8)
 
-    # Black ink on white or red paper; a colour image is tinted as if printed on that paper. One
-    # colour after the other takes a third of the memory.
-    paper = tf.gather(tf.constant([_WHITE_PAPER, _RED_PAPER]), tf.cast(wrong, tf.int32))
     # Only the lines with images are put together; those below them are white without more ado.
     per_line = n // lines
-    count = tf.shape(order)[0]
-    used = (count + per_line - 1) // per_line
-    planes = []
-    for k in range(3):
-        back = paper[:, k, None, None]
-        plane = back * (1.0 - pixels[..., 0] if channels == 1 else pixels[..., k])
-        if prints:
-            foot = plane[:, height - high:]
-            for color, (inked, rimmed) in prints:
-                foot += rimmed * (back - foot) + inked * (color[k] - back)
-            plane = tf.concat([plane[:, :height - high], foot], 1)
-        plane += light * (_LIGHT_LINE[k] - plane)
-        plane = tf.pad(plane, [[0, used * per_line - count], [0, 0], [0, 0]], constant_values=255.0)
-        plane = tf.transpose(tf.reshape(plane, [used, per_line, height, width]), [0, 2, 1, 3])
-        plane = tf.reshape(plane, [used * height, per_line * width])
-        planes.append(tf.cast(tf.round(plane), tf.uint8))
-    mosaic = tf.pad(tf.stack(planes, 2), [[0, (lines - used) * height], [0, 0], [0, 0]],
-                    constant_values=tf.constant(255, tf.uint8))
+    used = (tf.shape(order)[0] + per_line - 1) // per_line
+    images = tf.pad(images, [[0, used * per_line - tf.shape(order)[0]], [0, 0], [0, 0], [0, 0]],
+                    constant_values=255)
+    images = tf.reshape(images, [used, per_line, height, width, 3])
+    mosaic = tf.reshape(tf.transpose(images, [0, 2, 1, 3, 4]), [used * height, per_line * width, 3])
+    mosaic = tf.pad(mosaic, [[0, (lines - used) * height], [0, 0], [0, 0]], constant_values=255)
     return tf.reshape(mosaic, [lines * height, per_line * width, 3])
 
 
@@ -252,10 +233,8 @@ def probability_distribution(data):
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 
 # What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
-# (iteration, 8 boundaries), the two images, the six titles, the last iteration, None where it is
-# not known, and the run before, None where there is none.
-_Frame = collections.namedtuple(
-    "_Frame", "training test bands4 bands5 image1 image2 titles last_iteration before")
+# (iteration, 8 boundaries), the two images and the six titles.
+_Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
 
 # The run before: its script and the rows of its test curves.
 _Before = collections.namedtuple("_Before", "script test")
@@ -284,60 +263,54 @@ class _Console:
 
     def say(self, text):
         """Prints a notice; standard output is the scripts' own."""
-        self.clear()
+        self.progress([])
         if sys.stderr is not None:
             print("tensorflowvisu: " + text, file=sys.stderr, flush=True)
 
     def progress(self, parts):
         """Shows as many of the parts, the first of them first, as the terminal has room for."""
-        if sys.stderr is None or not sys.stderr.isatty():
+        if sys.stderr is None or not sys.stderr.isatty() or not parts and not self._length:
             return
         try:
             width = os.get_terminal_size(sys.stderr.fileno()).columns
         except (OSError, ValueError):
             width = shutil.get_terminal_size().columns
-        # The last column stays free: some terminals go on to the next line after it.
-        room = (width or 80) - 1
-        text = parts[0][:room]
-        for part in parts[1:]:
-            if len(text) + 2 + len(part) <= room:
-                text += ", " + part
-        print("\r" + text + " " * (self._length - len(text)), end="", file=sys.stderr, flush=True)
+        text = ""
+        for part in parts:
+            # The last column stays free: some terminals go on to the next line after it.
+            if len(text) + 2 + len(part) < (width or 80) or not text:
+                text = (text + ", " + part if text else part)[:(width or 80) - 1]
+        print("\r" + text + " " * (self._length - len(text)) + "\r" * (not text), end="",
+              file=sys.stderr, flush=True)
         self._length = len(text)
-
-    def clear(self):
-        if self._length:
-            print("\r" + " " * self._length + "\r", end="", file=sys.stderr, flush=True)
-            self._length = 0
 
 
 _console = _Console()
 
 
 class _Run:
-    """The loop of the training, with its pause, its stop, its progress and its newest frame.
+    """The loop of the training, with its pause, its end, its progress and its newest frame.
 
     The training publishes frames and waits for nobody; the place where they are shown takes the
     newest one whenever it has time to draw.
     """
 
-    def __init__(self, compute_step, iterations, updates, snapshot, keep):
+    def __init__(self, compute_step, iterations, updates, snapshot, compares):
         self._compute_step = compute_step
         self._iterations = iterations
         self._updates = updates
         self._snapshot = snapshot
-        self._keep = keep
+        self._compares = compares
         self._go = threading.Event()
         self._go.set()
-        self._marks = collections.deque(maxlen=40)
         self._seconds = 0.0
         self._done = 0
+        self.last = iterations - 1
+        self.before = _run_before() if compares else None
         self.frame = snapshot()
-        self.stopped = False
+        self.closed = False  # The user has closed the panels, or a step has raised.
         self.interrupted = False
-        self.closed = False
         self.over = False
-        self.error = None
 
     def steps(self):
         """Trains step by step, and yields after each one that got data for the panels."""
@@ -345,21 +318,19 @@ class _Run:
         for i in range(self._iterations):
             if self.paused:
                 self._go.wait()
-                self._marks.clear()
                 started = time.monotonic() - self._seconds
-            if self.stopped:
+            if self.closed:
                 break
             test, train = self._updates(i)
             if test or train:
-                _console.clear()
+                _console.progress([])
             self._compute_step(i, test, train)
             self._done = i + 1
             if test or train:
                 self._seconds = time.monotonic() - started
-                self._marks.append((self._seconds, self._done))
                 self.frame = self._snapshot()
                 yield i
-        if self._keep and 2 * self._done >= self._iterations:
+        if self._compares and 2 * self._done >= self._iterations:
             _keep_run(self.frame)
         self.over = True
 
@@ -368,6 +339,7 @@ class _Run:
         """Trains on a thread of its own; raises here what was raised there."""
         graph, session = tf.get_default_graph(), tf.get_default_session()
         eager = tf.executing_eagerly()
+        errors = []
 
         def train():
             try:
@@ -380,9 +352,9 @@ class _Run:
                     for _ in self.steps():
                         pass
             except BaseException as error:  # The main thread raises it again.
-                self.error = error
-            finally:
-                self.over = True
+                errors.append(error)
+                self.close()
+            self.over = True
 
         # A training step is short: it shall not wait 5 ms, Python's default, for a drawing's turn.
         interval = sys.getswitchinterval()
@@ -397,14 +369,14 @@ class _Run:
         try:
             yield
         finally:
-            self.stop()
+            self.close()
             thread.join()
             gc.unfreeze()
             if collects:
                 gc.enable()
             sys.setswitchinterval(interval)
-        if self.error:
-            raise self.error
+        if errors:
+            raise errors[0]
 
     @property
     def paused(self):
@@ -417,15 +389,10 @@ class _Run:
         else:
             self._go.clear()
 
-    def stop(self):
-        """Ends the training after the present step."""
-        self.stopped = True
-        self._go.set()
-
     def close(self):
-        """Ends the showing, and with it the training."""
+        """Ends the showing, and the training after its present step."""
         self.closed = True
-        self.stop()
+        self._go.set()
 
     @contextlib.contextmanager
     def interrupts(self, in_notebook):
@@ -451,49 +418,42 @@ class _Run:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def progress(self):
-        """Says how far the training is, in parts, the first of them the most important."""
-        count = f"{self.frame.last_iteration:,}"
-        parts = [f"iteration {max(0, self._done - 1):,} of {count}"]
-        digits = mnistdata.latest
-        if digits:
-            parts.append(f"epoch {digits.train.epochs_completed + 1}")
-        if self.paused:
-            parts.append("paused: SPACE goes on")
-        elif len(self._marks) > 1:
-            (t0, n0), (t1, n1) = self._marks[0], self._marks[-1]
-            rate = (n1 - n0) / max(1e-9, t1 - t0)
-            parts += [_duration((self._iterations - self._done) / rate) + " left",
-                      f"{rate:,.0f} iterations/s"]
-        if digits and digits.generated:
-            parts.insert(2, "generated digits")
-        return parts
-
-    def result(self):
-        """Says what came of a run that is over, in parts."""
-        word = "finished" if self._done == self._iterations else "stopped"
-        parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
-        before, test = self.frame.before, self.frame.test[:, 1]
-        test = test[np.isfinite(test)]
-        if len(test):
-            # A float32 is shown with its own digits, as the scripts print it.
-            text = f"max test accuracy {np.float32(test.max())!s}"
-            parts.append(text + (f" (run before: {before.test[:, 1].max():.4f})" if before else ""))
-        return parts
-
     def status(self):
         """The line under the panels."""
-        return "   ·   ".join(self.result() if self.over else self.progress())
+        return "   ·   ".join(self.told())
+
+    def told(self):
+        """How far the training is, or what came of it, in parts, the most important one first."""
+        if self.over:
+            word = "finished" if self._done == self._iterations else "stopped"
+            parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
+            test = self.frame.test[np.isfinite(self.frame.test[:, 1]), 1]
+            if len(test):
+                # A float32 is shown with its own digits, as the scripts print it.
+                parts.append(f"max test accuracy {np.float32(test.max())!s}")
+                if self.before:
+                    parts[1] += f" (run before: {self.before.test[:, 1].max():.4f})"
+            return parts
+        parts = [f"iteration {max(0, self._done - 1):,} of {self.last:,}"]
+        if mnistdata.latest:
+            parts.append(f"epoch {mnistdata.latest.train.epochs_completed + 1}")
+        if _digits() == "generated":
+            parts.append("generated digits")
+        if self.paused:
+            parts.append("paused: SPACE goes on")
+        elif self._seconds:
+            rate = self._done / self._seconds
+            parts += [_duration((self._iterations - self._done) / rate) + " left",
+                      f"{rate:,.0f} iterations/s"]
+        return parts
 
 
 def _duration(seconds):
     """Seconds as 8 s, 2:05 min or 1:02:05 h."""
-    seconds = int(round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60}:{seconds % 60:02} min"
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} h"
+    minutes, seconds = divmod(int(round(seconds)), 60)
+    if minutes < 60:
+        return f"{minutes}:{seconds:02} min" if minutes else f"{seconds} s"
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} h"
 
 
 def _script_name():
@@ -503,15 +463,15 @@ def _script_name():
     return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
 
 
-# The first line of last_run.csv; a file with another one is not ours.
-_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
-
-
 def _digits():
     """Which digits the script uses; runs on different ones are not compared."""
     if mnistdata.latest is None:
         return "its own"
     return "generated" if mnistdata.latest.generated else "MNIST"
+
+
+# The first line of last_run.csv; a file with another one is not ours.
+_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
 
 
 def _keep_run(frame):
@@ -540,22 +500,19 @@ def _keep_run(frame):
 
 def _run_before():
     """The run before, None where there is none on the same digits."""
-    path = os.path.join(DATA, "last_run.csv")
-    pattern = "# " + _HEADER.format(*["(.*)"] * 4)
     try:
-        with open(path, encoding="utf-8") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with open(os.path.join(DATA, "last_run.csv"), encoding="utf-8") as file:
             # A file of ours has a line for every update; one that is far larger is another's.
             lines = file.read(10 ** 8).split("\n")
-            found = re.fullmatch(pattern, lines[0])
-            if not found or found.group(4) != _digits() or lines[-1]:
-                return None
+        found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 4), lines[0])
+        if not found or found.group(4) != _digits() or lines[-1]:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # A file without a row is one more that is damaged.
             table = np.loadtxt(lines, delimiter=",", ndmin=2)
-    except (OSError, ValueError):
+        test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
+    except (OSError, ValueError, IndexError):
         return None
-    if table.ndim != 2 or table.shape[1] != 5:
-        return None
-    test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
     return _Before(found.group(1), test) if len(test) else None
 
 
@@ -579,24 +536,17 @@ def _nice_bound(value):
     """The next of 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, ... so that an axis grows in few steps."""
     if value <= 0:
         return 0.0
-    power = 10.0 ** np.floor(np.log10(value))
-    for step in (1, 1.5, 2, 3, 5, 7, 10):
-        if value <= step * power * (1 + 1e-9):
-            return step * power
-    return 10 * power
+    bounds = 10 ** np.floor(np.log10(value)) * np.array([1, 1.5, 2, 3, 5, 7, 10, 15])
+    return bounds[bounds > value * (1 - 1e-9)][0]
 
 
-def _iteration_bound(last, run_end):
+def _iteration_bound(last, end):
     """The end of the iteration axis: 100, 500, 1000, 2000, ..., and at most the run's own end."""
-    bound = 100
-    for factor in (5, 2, 2, 2.5) + (2, 2, 2.5) * 20:
-        if last <= bound:
-            break
-        bound *= factor
-    if run_end is None or last > run_end:
-        return bound
+    bounds = np.outer(10.0 ** np.arange(2, 15), [1, 2, 5]).ravel()
+    bound = bounds[(bounds >= last) & (bounds != 200)][0]
     # A run of 300 ends with iteration 299, its axis at 300; one of 2001 at 2000.
-    return min(bound, run_end + 1 if (run_end + 1) % 10 == 0 else run_end or 1)
+    end = end + 1 if (end + 1) % 10 == 0 else max(1, end)
+    return bound if last > end else min(bound, end)
 
 
 def _iteration_text(x, _=None):
@@ -616,10 +566,6 @@ class _Numbers(ScalarFormatter):
         return f"{x:,.0f}" if abs(x) >= 1000 and not self.get_offset() else text
 
 
-def _shortened(text, length):
-    return text if len(text) <= length else text[:max(0, length - 1)].rstrip() + "…"
-
-
 class _Panel:
     """One of the six panels: its axes, its moving artists and the range that it set itself."""
 
@@ -630,10 +576,8 @@ class _Panel:
         self.number = number
         self.axes = figure.add_axes([0, 0, 1, 1], label=f"panel {number}")
         self.artists = []
-        self._background = None
         self._range = None
-        self.axes.tick_params(labelsize=_TICK_POINTS, labelcolor=_QUIET_COLOR, length=3,
-                              color=_FRAME_COLOR)
+        self.axes.tick_params(labelcolor=_QUIET_COLOR, length=3, color=_FRAME_COLOR)
         for spine in self.axes.spines.values():
             spine.set_color(_FRAME_COLOR)
 
@@ -644,6 +588,26 @@ class _Panel:
         self.artists.append(artist)
         return artist
 
+    # Place
+
+    def place(self, x0, y0, x1, y1):
+        """Puts the axes and their margins into a cell of the figure, in pixels."""
+        self.cell = Bbox([[x0, y0], [x1, y1]])
+        figure = self.axes.figure
+        left, right, bottom, top = (margin * figure.dpi / 72 for margin in self.margins)
+        wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - bottom - top)
+        self.axes.set_position(Bbox.from_bounds(x0 + left, y0 + bottom, wide, high).transformed(
+            figure.transFigure.inverted()))
+        self.axes.set_visible(True)
+        self.small = min(wide, high) < _SMALL
+        self.points = _TICK_POINTS * (0.75 if self.small else 1)
+        self.dress()
+        self._title = None
+
+    def dress(self):
+        """Sets the sizes of letters, in a small panel or a larger one."""
+        self.axes.tick_params(labelsize=self.points)
+
     # Data
 
     def differs(self, before, frame):
@@ -653,95 +617,52 @@ class _Panel:
 
     def show(self, frame):
         """Moves the artists to a frame's data; returns whether the axes are to be drawn anew."""
-        titled = self._set_title(frame.titles[self.number - 1])
-        return self.move(frame) or titled
+        title = " ".join(str(frame.titles[self.number - 1]).split())
+        if title == self._title:
+            return self.move(frame)
+        self._title = title
+        # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
+        words = self.axes.set_title(title, y=1.005, color=_TEXT_COLOR,
+                                    fontsize=_TITLE_POINTS * self.points / _TICK_POINTS)
+        renderer = self.axes.figure.canvas.get_renderer()
+        while len(title) > 1 and words.get_window_extent(renderer).width > self.cell.width - 8:
+            title = title[:-2].rstrip() + "…"
+            words.set_text(title)
+        self.move(frame)
+        return True
 
     def move(self, frame):
         raise NotImplementedError
 
-    # Range
-
-    @property
-    def zoomed(self):
-        """Whether the user has chosen a range of their own."""
-        return self._range is not None and self._range != self.limits
-
-    @property
-    def limits(self):
-        """The range that is shown: left, right, bottom, top."""
-        return self.axes.get_xlim() + self.axes.get_ylim()
-
     def follow(self, *limits):
-        """Shows a range, unless the user has zoomed; returns whether that is another one."""
-        if self.zoomed or self.limits == limits:
-            self._range = self._range or limits
+        """Shows a range, unless the user has zoomed; returns whether that is another one.
+
+        The one range that is remembered is the last that the run has set: where the axes show
+        another one, the user has chosen it.
+        """
+        shown = self.axes.get_xlim() + self.axes.get_ylim()
+        if self._range not in (None, shown) or shown == limits:
+            self._range = self._range or shown
             return False
-        self.axes.set_xlim(limits[:2])
-        self.axes.set_ylim(limits[2:])
-        self._range = self.limits
+        self.axes.set(xlim=limits[:2], ylim=limits[2:])
+        self._range = self.axes.get_xlim() + self.axes.get_ylim()
         return True
 
     def unzoom(self):
         """Gives the range back to the run, which sets it with the next data."""
         self._range = None
 
-    # Place
-
-    def place(self, x0, y0, x1, y1):
-        """Puts the axes and their margins into a box of the figure, in pixels."""
-        figure = self.axes.figure
-        width, height = figure.bbox.size
-        left, right, bottom, top = (margin * figure.dpi / 72 for margin in self.margins)
-        wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - bottom - top)
-        self.cell = Bbox([[x0, y0], [x1, y1]])
-        self.axes.set_position([(x0 + left) / width, (y0 + bottom) / height,
-                                wide / width, high / height])
-        self.axes.set_visible(True)
-        self.dress(small=min(wide, high) < _SMALL)
-        self._title = None
-
-    def dress(self, small):
-        """Sets the sizes of letters, in a small panel or a larger one."""
-        self.axes.tick_params(labelsize=_TICK_POINTS * (0.8 if small else 1))
-        self.axes.title.set_fontsize(_TITLE_POINTS * (0.75 if small else 1))
-
-    def _set_title(self, title):
-        """Returns whether the title is another one than before."""
-        if title == self._title:
-            return False
-        self._title = title
-        text = " ".join(str(title).split())
-        # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
-        self.axes.set_title(text, fontsize=self.axes.title.get_fontsize(), color=_TEXT_COLOR,
-                            y=1.005)
-        renderer = self.axes.figure.canvas.get_renderer()
-        room = self.cell.width - 8
-        for length in range(len(text) - 1, 0, -1):
-            if self.axes.title.get_window_extent(renderer).width <= room:
-                break
-            self.axes.title.set_text(_shortened(text, length))
-        return True
-
     # Drawing
 
-    def inside(self):
-        """The box within the axes' frame, in pixels, where the moving artists are."""
-        (x0, y0), (x1, y1) = self.axes.bbox.get_points()
-        return Bbox([[int(x0) - 2, int(y0) - 2], [int(x1) + 3, int(y1) + 3]])
+    def keep(self, canvas):
+        """Keeps the cell, which has been drawn without the moving artists, as background."""
+        self._background = canvas.copy_from_bbox(self.cell)
 
-    def prepare(self):
-        """What depends on the size in which the panel is seen, before it is drawn."""
-
-    def draw(self, renderer, keep):
-        """Draws the moving artists over the background, which is kept first or put back."""
-        canvas = self.axes.figure.canvas
-        if keep:
-            self._background = canvas.copy_from_bbox(self.inside())
-        else:
-            canvas.restore_region(self._background)
-        self.prepare()
+    def draw(self, canvas):
+        """Draws the moving artists over the background."""
+        canvas.restore_region(self._background)
         for artist in self.artists:
-            artist.draw(renderer)
+            artist.draw(canvas.get_renderer())
 
 
 class _RowsPanel(_Panel):
@@ -749,106 +670,94 @@ class _RowsPanel(_Panel):
 
     margins = 52, 22, 40, 34
 
-    def __init__(self, figure, number):
+    def __init__(self, figure, number, end):
         super().__init__(figure, number)
+        self.end = end
         self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
         self.axes.set_axisbelow(True)
-        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR)
         self.note = self.add(self.axes.text(
             0.5, 0.5, "", transform=self.axes.transAxes, ha="center", va="center",
             fontsize=_TICK_POINTS, color=_TEXT_COLOR, clip_on=True))
 
-    def dress(self, small):
-        super().dress(small)
-        ticks = 3 if small else 5
-        self.axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
-        self.axes.xaxis.set_major_formatter(FuncFormatter(_iteration_text))
+    def dress(self):
+        super().dress()
+        x, y = self.axes.xaxis, self.axes.yaxis
+        ticks = 3 if self.small else 5
+        x.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
+        x.set_major_formatter(FuncFormatter(_iteration_text))
         if self.axes.get_yscale() == "linear":
-            self.axes.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
-            self.axes.yaxis.set_major_formatter(_Numbers())
-        self.axes.yaxis.get_offset_text().set(fontsize=_TICK_POINTS * 0.8, color=_QUIET_COLOR)
-        high = max(1, self.axes.bbox.height)
-        self.axes.xaxis.set_label_coords(0.5, -21 * self.axes.figure.dpi / 72 / high)
+            y.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+            y.set_major_formatter(_Numbers())
+        y.get_offset_text().set(fontsize=self.points, color=_QUIET_COLOR)
+        x.set_label_text("iteration", fontsize=self.points, color=_QUIET_COLOR)
+        x.set_label_coords(0.5, -21 * self.axes.figure.dpi / 72 / max(1, self.axes.bbox.height))
 
     def explain(self, rows, values):
         """Says in the panel from where on there is nothing to draw."""
-        known = np.flatnonzero(np.isfinite(values))
-        lost = known[-1] + 1 if len(known) else 0
-        text = ""
-        if lost < len(rows):
-            text = f"no finite numbers (nan)\nfrom iteration {rows[lost, 0]:,.10g} on"
-        self.note.set_text(text)
+        lost = np.append(-1, np.flatnonzero(np.isfinite(values)))[-1] + 1
+        self.note.set_text("" if lost == len(rows) else
+                           f"no finite numbers (nan)\nfrom iteration {rows[lost, 0]:,.10g} on")
 
 
 class _CurvesPanel(_RowsPanel):
     """A curve of the training batches and one of the test digits, against the iteration."""
 
-    fields = "training", "test", "before"
+    fields = "training", "test"
     column = None  # Of the rows: 1 the accuracy, 2 the loss.
     legend_place = None
 
-    def __init__(self, figure, number):
-        super().__init__(figure, number)
+    def __init__(self, figure, number, end, before):
+        super().__init__(figure, number, end)
         # The run before stands still, so it is part of the background, behind everything else.
-        self.before, = self.axes.plot([], [], color=_BEFORE_COLOR, linewidth=1, zorder=1)
-        self.training, = self.axes.plot([], [], color=_TRAINING_COLOR, linewidth=1,
-                                        label="training")
-        self.test, = self.axes.plot([], [], color=_TEST_COLOR, linewidth=2.5, label="test")
-        self.before.set_visible(False)
-        self.add(self.training)
-        self.add(self.test)
-        self._small = False
-        self._legend_background = None
+        self._before = []
+        if before:
+            found = re.match(r"mnist_(\d+\.\d+)_", before.script)
+            name = found.group(1) if found else before.script
+            self._before = self._line(_BEFORE_COLOR, 1, "test, run before ({})".format(
+                name if len(name) < 15 else name[:13] + "…"), zorder=1)
+            self._before[0].set_data(before.test[:, 0], before.test[:, self.column])
+        self._moving = [self.add(self._line(color, width, label)[0]) for color, width, label in (
+            (_TRAINING_COLOR, 1, "training"), (_TEST_COLOR, 2.5, "test"))]
+
+    def _line(self, color, width, label, **options):
+        return self.axes.plot([], [], color=color, linewidth=width, label=label, **options)
 
     def move(self, frame):
-        lines = [(self.training, frame.training), (self.test, frame.test)]
-        changed = False
-        if frame.before and not self.before.get_label().startswith("test"):
-            lines.append((self.before, frame.before.test))
-            number = re.match(r"mnist_(\d+\.\d+)_", frame.before.script)
-            name = number.group(1) if number else _shortened(frame.before.script, 14)
-            self.before.set_label(f"test, run before ({name})")
-            self.show_before(True)
-            changed = True
-        for line, rows in lines:
+        for line, rows in zip(self._moving, (frame.training, frame.test)):
             # A value that is not finite, nan or an infinity, is a gap in the curve.
             values = np.where(np.isfinite(rows[:, self.column]), rows[:, self.column], np.nan)
             line.set_data(rows[:, 0], values)
         rows = frame.training if len(frame.training) else frame.test
         self.explain(rows, rows[:, self.column])
         last = max([rows[-1, 0] for rows in (frame.training, frame.test) if len(rows)] or [0])
-        end = _iteration_bound(last, frame.last_iteration)
-        return self.follow(0, end, *self.heights(frame)) or changed
+        return self.follow(0, _iteration_bound(last, self.end), *self.heights(frame))
 
     def heights(self, frame):
         """The range of the vertical axis: bottom, top."""
         raise NotImplementedError
 
-    def show_before(self, shown):
+    def toggle_before(self):
         """Shows or hides the curve of the run before, where there is one."""
-        self.before.set_visible(shown and self.before.get_label().startswith("test"))
-        self._set_legend()
+        for line in self._before:
+            line.set_visible(not line.get_visible())
 
-    def dress(self, small):
-        super().dress(small)
-        self._small = small
-        self._set_legend()
+    def dress(self):
+        super().dress()
+        self._legend = self.axes.legend(
+            handles=self._moving + [line for line in self._before if line.get_visible()],
+            loc=self.legend_place, framealpha=1, edgecolor="#dddddd", labelcolor=_TEXT_COLOR,
+            fontsize=self.points, handlelength=1.5, borderpad=0.3, labelspacing=0.3)
+        self._legend.set_draggable(True)
 
-    def _set_legend(self):
-        lines = [self.training, self.test] + [self.before] * self.before.get_visible()
-        legend = self.axes.legend(
-            handles=lines, loc=self.legend_place, framealpha=1, edgecolor="#dddddd",
-            fontsize=_TICK_POINTS * (0.75 if self._small else 1), handlelength=1.5,
-            borderpad=0.3, labelspacing=0.3, labelcolor=_TEXT_COLOR)
-        legend.set_draggable(True)
+    # The curves go behind the legend: its picture is laid over them.
 
-    def draw(self, renderer, keep):
-        # The curves go behind the legend: its picture is laid over them.
-        canvas = self.axes.figure.canvas
-        if keep:
-            box = self.axes.get_legend().get_window_extent(renderer).padded(1)
-            self._legend_background = canvas.copy_from_bbox(box)
-        super().draw(renderer, keep)
+    def keep(self, canvas):
+        super().keep(canvas)
+        self._legend_background = canvas.copy_from_bbox(
+            self._legend.get_window_extent(canvas.get_renderer()).padded(1))
+
+    def draw(self, canvas):
+        super().draw(canvas)
         canvas.restore_region(self._legend_background)
 
 
@@ -865,10 +774,9 @@ class _LossPanel(_CurvesPanel):
     legend_place = "upper right"
 
     def heights(self, frame):
-        losses = np.concatenate([frame.training[:, 2], frame.test[:, 2]])
-        losses = losses[np.isfinite(losses)]
         if self.axes.get_yscale() == "log":
-            losses = losses[losses > 0]
+            losses = np.concatenate([frame.training[:, 2], frame.test[:, 2]])
+            losses = losses[np.isfinite(losses) & (losses > 0)]
             low, high = (losses.min(), losses.max()) if len(losses) else (1, 100)
             return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
         recent = np.concatenate([frame.training[-10:, 2], frame.test[-2:, 2]])
@@ -881,14 +789,13 @@ class _LossPanel(_CurvesPanel):
         """Has the axis of the loss grow by powers of ten, or evenly again."""
         self.axes.set_yscale("log" if wanted else "linear")
         self.unzoom()
-        self.dress(self._small)
 
 
 class _BandsPanel(_RowsPanel):
     """Seven percentile bands over time, darker toward the median."""
 
-    def __init__(self, figure, number, field, color):
-        super().__init__(figure, number)
+    def __init__(self, figure, number, end, field, color):
+        super().__init__(figure, number, end)
         self.fields = (field,)
         # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
         base = np.array(matplotlib.colors.to_rgb(color))
@@ -914,13 +821,12 @@ class _BandsPanel(_RowsPanel):
                                                  np.concatenate([low, high[::-1]])]))
         self.bands.set_verts(polygons)
         self.explain(rows, rows[:, 1])
-        known = rows[finite, 1:]
-        bottom, top = (-_nice_bound(-known.min()), _nice_bound(known.max())) if len(known) else (
-            0, 0)
+        known = np.append(rows[finite, 1:], 0)
+        bottom, top = -_nice_bound(-known.min()), _nice_bound(known.max())
         if bottom == top:
             bottom, top = -0.1, 0.1
         last = rows[-1, 0] if len(rows) else 0
-        return self.follow(0, _iteration_bound(last, frame.last_iteration), bottom, top)
+        return self.follow(0, _iteration_bound(last, self.end), bottom, top)
 
 
 class _DigitsPanel(_Panel):
@@ -930,8 +836,7 @@ class _DigitsPanel(_Panel):
         super().__init__(figure, number)
         self.fields = (field,)
         self._test_set_size = test_set_size
-        self._picture = None
-        self._reduced = None
+        self._shape = None
         if test_set_size:
             self.margins = (52,) + self.margins[1:]
         # Titles of neighbours stand at one height, so the picture begins at the top.
@@ -939,19 +844,19 @@ class _DigitsPanel(_Panel):
         self.axes.set(xticks=[], yticks=[])
         for spine in self.axes.spines.values():
             spine.set_visible(False)
-        self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8)))
-        self.image.set_visible(False)
+        # Antialiased: matplotlib averages where digits are reduced, and shows the pixels of a zoom.
+        self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
+                                               interpolation="antialiased"))
 
     def move(self, frame):
         picture = getattr(frame, self.fields[0])
         if picture is None:
             return False
-        changed = self._picture is None or picture.shape != self._picture.shape
-        self._picture, self._reduced = picture, None
         height, width = picture.shape[:2]
+        changed, self._shape = picture.shape != self._shape, picture.shape
+        self.image.set_data(picture)
         if changed:
-            self.image.set_extent((-0.5, width - 0.5, height - 0.5, -0.5))
-            self.image.set_visible(True)
+            self.image.set(extent=(-0.5, width - 0.5, height - 0.5, -0.5), visible=True)
             self._set_scale(height, width)
             self.unzoom()
         return self.follow(-0.5, width - 0.5, height - 0.5, -0.5) or changed
@@ -965,29 +870,6 @@ class _DigitsPanel(_Panel):
             self.axes.set_yticks(steps * height - 0.5)
             self.axes.set_yticklabels([f"{100 - 100 * step * shown / self._test_set_size:.4g}%"
                                        for step in steps])
-
-    def prepare(self):
-        if self._picture is None:
-            return
-        left, right = self.axes.get_xlim()
-        pixels = self.axes.get_window_extent().width / abs(right - left)
-        # A mosaic far larger than its panel is averaged down first, for legible digits. Enlarged
-        # digits look best smoothed a little, the pixels of a zoom as pixels.
-        factor = max(1, int(1 / pixels + 0.15))
-        if factor != self._reduced:
-            self._reduced = factor
-            self.image.set_data(_averaged(self._picture, factor))
-        self.image.set_interpolation("bilinear" if pixels < 2.5 else "nearest")
-
-
-def _averaged(picture, factor):
-    """A picture reduced by a whole factor, each pixel the mean of those it stands for."""
-    if factor == 1:
-        return picture
-    height, width = (size // factor for size in picture.shape[:2])
-    blocks = picture[:height * factor, :width * factor].reshape(height, factor, width, factor, 4)
-    rows = sum(blocks[:, k].astype(np.uint16) for k in range(factor))
-    return (sum(rows[:, :, k] for k in range(factor)) // factor ** 2).astype(np.uint8)
 
 
 # ---------- The dashboard ----------
@@ -1006,9 +888,14 @@ class _Dashboard:
 
     What stands still is drawn once and kept as a background. An update puts the backgrounds back
     and draws the curves, bands and digits over them, so it costs a fraction of a whole drawing.
+
+    frame   what is shown at first
+    before  the run before, or None
+    end     the last iteration of the run
+    colors  those of panels 4 and 5
     """
 
-    def __init__(self, figure, frame, colors, test_set_size, layout="0"):
+    def __init__(self, figure, frame, before, end, colors, test_set_size, layout="0"):
         self.figure = figure
         self._frame = frame
         self._layout = layout
@@ -1017,12 +904,12 @@ class _Dashboard:
         figure.patch.set_facecolor("white")
         self._eraser = Rectangle((0, 0), 0, 0, facecolor="white", edgecolor="none",
                                  transform=IdentityTransform())
-        self._panels = [
-            _AccuracyPanel(figure, 1), _LossPanel(figure, 2), _DigitsPanel(figure, 3, "image1"),
-            _BandsPanel(figure, 4, "bands4", colors[0]),
-            _BandsPanel(figure, 5, "bands5", colors[1]),
-            _DigitsPanel(figure, 6, "image2", test_set_size),
-        ]
+        self._curves = [_AccuracyPanel(figure, 1, end, before), _LossPanel(figure, 2, end, before)]
+        self._panels = self._curves + [
+            _DigitsPanel(figure, 3, "image1"),
+            _BandsPanel(figure, 4, end, "bands4", colors[0]),
+            _BandsPanel(figure, 5, end, "bands5", colors[1]),
+            _DigitsPanel(figure, 6, "image2", test_set_size)]
         self._status = figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
                                    verticalalignment="center")
         figure.canvas.mpl_connect("draw_event", self._on_draw)
@@ -1040,24 +927,23 @@ class _Dashboard:
         """Gives the ranges of all panels back to the run."""
         for panel in self._panels:
             panel.unzoom()
-        self._panels[1].set_logarithmic(False)
+        self._curves[1].set_logarithmic(False)
         self._redraw()
 
     def toggle_logarithm(self, axes):
         """Changes the axis of the loss, if these are its axes, between even and logarithmic."""
-        if axes is self._panels[1].axes:
-            self._panels[1].set_logarithmic(axes.get_yscale() == "linear")
+        if axes is self._curves[1].axes:
+            self._curves[1].set_logarithmic(axes.get_yscale() == "linear")
             self._redraw()
 
     def toggle_before(self):
         """Shows or hides the run before."""
-        for panel in self._panels[:2]:
-            panel.show_before(not panel.before.get_visible())
+        for panel in self._curves:
+            panel.toggle_before()
         self._redraw()
 
     def _visible(self):
-        numbers = [number for line in _LAYOUTS[self._layout][0] for number in line]
-        return [self._panels[number - 1] for number in numbers]
+        return [self._panels[number - 1] for line in _LAYOUTS[self._layout][0] for number in line]
 
     def _arrange(self):
         """Gives every visible panel its cell."""
@@ -1093,45 +979,41 @@ class _Dashboard:
             self._redraw()
             return
         for panel in self._visible():
-            panel.draw(event.renderer, keep=True)
+            panel.keep(self.figure.canvas)
+            panel.draw(self.figure.canvas)
         self._drawn = True
 
     def set(self, frame, status):
-        """Takes a frame and a status line, for a picture that is drawn or saved as a whole."""
+        """Takes a frame and a status line, for a picture that is drawn or saved as a whole.
+
+        Returns the panels that have changed, and of each whether its axes are to be drawn anew.
+        """
         before, self._frame = self._frame, frame
         self._status.set_text(status)
-        for panel in self._visible():
-            if panel.differs(before, frame):
-                panel.show(frame)
-            panel.prepare()
+        return {panel: panel.show(frame) for panel in self._visible()
+                if panel.differs(before, frame)}
 
     def show(self, frame, status):
-        """Draws a frame and a status line; returns the boxes, in pixels, of what has changed."""
+        """Draws a frame and a status line over what has been drawn."""
+        canvas = self.figure.canvas
+        said = self._status.get_text()
+        changed = self.set(frame, status)
         if not self._drawn:
-            self.set(frame, status)
-            self.figure.canvas.draw()
-            return [self.figure.bbox]
-        renderer = self.figure.canvas.get_renderer()
-        before, self._frame = self._frame, frame
-        boxes = []
-        for panel in self._visible():
-            if panel.differs(before, frame):
-                anew = panel.show(frame)
-                if anew:
-                    self._erase(panel.cell, renderer)
-                    panel.axes.draw(renderer)
-                panel.draw(renderer, keep=anew)
-                boxes.append(panel.cell if anew else panel.inside())
-        if status != self._status.get_text():
-            self._status.set_text(status)
-            self._erase(self._status_cell, renderer)
-            self._status.draw(renderer)
-            boxes.append(self._status_cell)
-        return boxes
+            canvas.draw()
+            return
+        for panel, anew in changed.items():
+            if anew:
+                self._draw_anew(panel.axes, panel.cell)
+                panel.keep(canvas)
+            panel.draw(canvas)
+        if status != said:
+            self._draw_anew(self._status, self._status_cell)
 
-    def _erase(self, box, renderer):
+    def _draw_anew(self, artist, box):
+        renderer = self.figure.canvas.get_renderer()
         self._eraser.set_bounds(*box.bounds)
         self._eraser.draw(renderer)
+        artist.draw(renderer)
 
 
 # ---------- The places ----------
@@ -1142,17 +1024,22 @@ _NO_TOOLKIT = ("matplotlib finds no toolkit for a window here (install Tk, for e
 
 def _find_place():
     """Returns the function for the place where the panels are shown, and why it is no live one."""
+    display = os.environ.get("DISPLAY")
+    screen = display or os.environ.get("WAYLAND_DISPLAY") or not sys.platform.startswith("linux")
+    try:
+        import tkinter
+    except ImportError:
+        tkinter = None
     # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
     # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
     chosen = isinstance(dict.__getitem__(matplotlib.rcParams, "backend"), str)
-    display = os.environ.get("DISPLAY")
     try:
-        if not chosen and (sys.platform == "win32" or display) and _has_tk():
+        if tkinter and not chosen and (display or sys.platform == "win32"):
             matplotlib.use("TkAgg")
         # Where there is no choice yet, this takes the first toolkit that works here.
         import matplotlib.pyplot as _  # noqa: F401
     except ImportError as error:
-        return as_picture, _why_no_window(error) if _has_tk() else _NO_TOOLKIT
+        return as_picture, _why_no_window(error) if tkinter else _NO_TOOLKIT
     backend = matplotlib.get_backend().lower()
     if any(name in backend for name in ("inline", "ipympl", "nbagg", "widget")):
         return in_notebook, None
@@ -1160,28 +1047,18 @@ def _find_place():
         return in_browser, None
     if backend not in ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template"):
         return in_window, None
-    if sys.platform.startswith("linux") and not (display or os.environ.get("WAYLAND_DISPLAY")):
-        return as_picture, "there is no display"
-    if os.environ.get("MPLBACKEND", "").lower() == backend:
+    if screen and os.environ.get("MPLBACKEND", "").lower() == backend:
         return as_picture, f"MPLBACKEND={os.environ['MPLBACKEND']} shows no window"
-    return as_picture, _why_no_window("headless") if display and _has_tk() else _NO_TOOLKIT
+    return as_picture, _NO_TOOLKIT if screen and not tkinter else _why_no_window("headless")
 
 
 def _why_no_window(error):
     """Makes one sentence of what a toolkit raised where it found no screen."""
     text = str(error).strip().split("\n")[0]
-    if "headless" in text:  # matplotlib's word.
-        display = os.environ.get("DISPLAY")
-        return f"the display {display} cannot be opened" if display else "there is no display"
-    return f"no window could be opened ({text})"
-
-
-def _has_tk():
-    try:
-        import tkinter as _  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    if "headless" not in text:  # matplotlib's word.
+        return f"no window could be opened ({text})"
+    display = os.environ.get("DISPLAY")
+    return f"the display {display} cannot be opened" if display else "there is no display"
 
 
 def _plain_style():
@@ -1190,22 +1067,25 @@ def _plain_style():
         "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"]}])
 
 
+def _new_figure(vis):
+    """A figure that needs no display."""
+    vis.figure = figure = Figure(figsize=_INCHES, dpi=vis.dpi)
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def _open_figure(vis):
     """Opens a figure of matplotlib's in a window or a browser, not shown yet."""
     import matplotlib.pyplot as plt
-    kinds = [kind for kind in [NavigationToolbar2] + NavigationToolbar2.__subclasses__()
-             if "toolitems" in vars(kind)]
-    items = [kind.toolitems for kind in kinds]
-    try:
+    with contextlib.ExitStack() as after:
         # The panels have their places from the layout keys.
-        for kind in kinds:
-            kind.toolitems = [item for item in kind.toolitems if item[0] not in (
-                "Back", "Forward", "Subplots", "Customize")]
-        with matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}):
-            figure = plt.figure(figsize=_INCHES, dpi=vis.dpi)
-    finally:
-        for kind, item in zip(kinds, items):
-            kind.toolitems = item
+        for kind in [NavigationToolbar2] + NavigationToolbar2.__subclasses__():
+            if "toolitems" in vars(kind):
+                after.callback(setattr, kind, "toolitems", kind.toolitems)
+                kind.toolitems = [item for item in kind.toolitems if item[0] not in (
+                    "Back", "Forward", "Subplots", "Customize")]
+        after.enter_context(matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}))
+        vis.figure = figure = plt.figure(figsize=_INCHES, dpi=vis.dpi)
     if not isinstance(figure.canvas, FigureCanvasAgg):
         plt.close(figure)
         raise RuntimeError(f"the backend {matplotlib.get_backend()} draws without Agg; choose TkAgg"
@@ -1229,10 +1109,9 @@ def _fit_screen(figure):
         return
     # The window's title and its frame, and the desktop's bar, need some room, too.
     room = (screen[0] - 16) * ratio, (screen[1] - high - 80) * ratio
-    width, height = figure.bbox.size
-    if width > room[0] or height > room[1]:
-        figure.set_size_inches(max(100, min(width, room[0])) / figure.dpi,
-                               max(100, min(height, room[1])) / figure.dpi, forward=True)
+    if (figure.bbox.size > room).any():
+        figure.set_size_inches(np.clip(figure.bbox.size, 100, np.maximum(room, 100)) / figure.dpi,
+                               forward=True)
 
 
 def _answer_keys(dashboard, run):
@@ -1265,46 +1144,29 @@ def _answer_keys(dashboard, run):
     canvas.mpl_connect("key_press_event", on_key)
 
 
-class _Pace:
-    """Hands the newest frame to a dashboard when it is time, and what it drew to a place.
+def _newest_frames(run, draw, seconds):
+    """Draws the newest frame when it is time, until the run is closed, and yields in between.
 
-    It draws at most once in so many seconds, and rests at least half as long as it took.
+    It draws at most once in so many seconds, and rests at least half as long as that took. There is
+    nothing to lose and nothing to wait for.
     """
-
-    def __init__(self, run, draw, seconds):
-        self._run = run
-        self._draw = draw
-        self._seconds = seconds
-        self._next = 0.0
-        self._collected = time.monotonic()
-        self._frame = None
-        self._said = None
-        self._status = ""
-
-    def tick(self):
-        """Called many times a second; there is nothing to lose and nothing to wait for."""
+    drawn = said = status = None
+    collected = rested = time.monotonic()
+    while not run.closed:
         begin = time.monotonic()
-        if begin < self._next:
-            return
-        if begin > self._collected + 1:
+        if begin > collected + 1:
             gc.collect()  # No other thread does while the training runs.
-            self._collected = begin
+            collected = begin
         # Text is slow to draw, so the status line is renewed a few times a second only.
-        said = self._run.over, self._run.paused, int(4 * begin)
-        frame = self._run.frame
-        if said != self._said:
-            self._said, self._status = said, self._run.status()
-        elif frame is self._frame:
-            return
-        self._frame = frame
-        self._draw(frame, self._status)
-        end = time.monotonic()
-        self._next = max(begin + self._seconds, end + (end - begin) / 2)
-
-
-def _has_ended(run):
-    """Whether a live place is to end by itself; a run that has finished stays on the screen."""
-    return run.closed or run.over and run.error is not None
+        news = run.over, run.paused, int(4 * begin)
+        if begin >= rested and (news != said or run.frame is not drawn):
+            if news != said:
+                said, status = news, run.status()
+            drawn = run.frame
+            draw(drawn, status)
+            end = time.monotonic()
+            rested = max(begin + seconds, end + (end - begin) / 2)
+        yield
 
 
 def in_window(vis, run):
@@ -1316,35 +1178,31 @@ def in_window(vis, run):
         as_picture(vis, run, _why_no_window(error))
         return
     _fit_screen(figure)
-    dashboard = vis.dashboard_on(figure)
-    manager, number = figure.canvas.manager, figure.number
-    generated = mnistdata.latest is not None and mnistdata.latest.generated
-    manager.set_window_title(_script_name() + " - generated digits" * generated)
+    canvas, dashboard = figure.canvas, vis.dashboard_on(figure)
+    canvas.manager.set_window_title(
+        _script_name() + (" - generated digits" if _digits() == "generated" else ""))
     _answer_keys(dashboard, run)
-    ratio = figure.canvas.device_pixel_ratio
+    ratio = canvas.device_pixel_ratio
 
     def on_resize(_):
         nonlocal ratio
         # On a screen of high resolution, toolkits enlarge the window after it has been opened.
-        if ratio != figure.canvas.device_pixel_ratio:
-            ratio = figure.canvas.device_pixel_ratio
+        if ratio != canvas.device_pixel_ratio:
+            ratio = canvas.device_pixel_ratio
             _fit_screen(figure)
 
-    figure.canvas.mpl_connect("resize_event", on_resize)
-    figure.canvas.mpl_connect("close_event", lambda _: run.close())
-
     def draw(frame, status):
-        for box in dashboard.show(frame, status):
-            figure.canvas.blit(box)
+        dashboard.show(frame, status)
+        canvas.blit()
 
-    pace = _Pace(run, draw, 1 / 25)
-    manager.show()
+    canvas.mpl_connect("resize_event", on_resize)
+    canvas.mpl_connect("close_event", lambda _: run.close())
+    canvas.manager.show()
     with run.beside():
         try:
             # The toolkit's own loop would show windows of the reader's until those are closed.
-            while plt.fignum_exists(number) and not _has_ended(run):
-                pace.tick()
-                figure.canvas.flush_events()
+            for _ in _newest_frames(run, draw, 1 / 25):
+                canvas.flush_events()
                 time.sleep(0.004)
         finally:
             plt.close(figure)
@@ -1352,6 +1210,8 @@ def in_window(vis, run):
 
 def in_browser(vis, run):
     """Serves the panels to browsers on this machine until Ctrl-C."""
+    import asyncio
+
     import matplotlib.pyplot as plt
     import tornado.ioloop
     from matplotlib.backends.backend_webagg import WebAggApplication
@@ -1359,67 +1219,42 @@ def in_browser(vis, run):
     dashboard = vis.dashboard_on(figure)
     _answer_keys(dashboard, run)
     WebAggApplication.initialize(address="127.0.0.1")
-    loop = tornado.ioloop.IOLoop.current()
-
-    def draw(frame, status):
-        if dashboard.show(frame, status):
-            figure.canvas.blit()
-
-    pace = _Pace(run, draw, 1 / 5)
-    failed = []
-
-    def tick():
-        try:
-            pace.tick()
-        except Exception as error:  # The loop would print it and go on.
-            failed.append(error)
-        if failed or _has_ended(run):
-            loop.stop()
-
-    timer = tornado.ioloop.PeriodicCallback(tick, 50)
-    timer.start()
     _console.say(f"the panels are at http://127.0.0.1:{WebAggApplication.port}/ (Ctrl-C ends the"
                  " run).")
-    try:
-        with run.beside():
-            loop.start()
-    finally:
-        timer.stop()
-        plt.close(figure)
-    if failed:
-        raise failed[0]
+
+    def draw(frame, status):
+        dashboard.show(frame, status)
+        figure.canvas.blit()
+
+    async def serve():
+        for _ in _newest_frames(run, draw, 1 / 5):
+            await asyncio.sleep(0.05)
+
+    with run.beside():
+        try:
+            tornado.ioloop.IOLoop.current().run_sync(serve)
+        finally:
+            plt.close(figure)
 
 
 def in_notebook(vis, run):
     """Renews one picture in the cell's output, about once a second."""
     from IPython.display import Image, display
     dashboard = vis.dashboard_on(_new_figure(vis))
-    handle = None
+    handle = display(display_id=True)
 
     def draw(frame, status):
-        nonlocal handle
         dashboard.set(frame, status)
         buffer = io.BytesIO()
         dashboard.figure.savefig(buffer, format="png", dpi=vis.dpi)
-        picture = Image(buffer.getvalue(), format="png")
-        if handle is None:
-            handle = display(picture, display_id=True)
-        else:
-            handle.update(picture)
+        handle.update(Image(buffer.getvalue(), format="png"))
 
-    pace = _Pace(run, draw, 1)
     with run.beside():
-        while not run.over:
-            pace.tick()
+        for _ in _newest_frames(run, draw, 1):
+            if run.over:
+                break
             time.sleep(0.02)
     draw(run.frame, run.status())
-
-
-def _new_figure(vis):
-    """A figure that needs no display."""
-    figure = Figure(figsize=_INCHES, dpi=vis.dpi)
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def as_picture(vis, run, reason):
@@ -1428,13 +1263,13 @@ def as_picture(vis, run, reason):
     dashboard = vis.dashboard_on(_new_figure(vis))
     try:
         for _ in run.steps():
-            _console.progress(run.progress())
+            _console.progress(run.told())
     finally:
-        _console.clear()
-    dashboard.set(run.frame, run.status())
+        _console.progress([])
     path = _script_name() + ".png"
     try:
         earlier = _keep_earlier(path)
+        dashboard.set(run.frame, run.status())
         dashboard.figure.savefig(path, dpi=vis.dpi)
     except OSError as error:
         _console.say("the final panels could not be written to"
@@ -1457,15 +1292,13 @@ def as_movie(vis, run, path):
     if extension.lower() not in (".mp4", ".gif"):
         raise ValueError(f"save_movie must be True or a path that ends in .mp4 or .gif, not"
                          f" {path!r}.")
-    writer = None
-    if extension.lower() == ".mp4":
-        if animation.writers.is_available("ffmpeg"):
-            writer = animation.FFMpegWriter(
-                fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
-        else:
-            _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
-            path = root + ".gif"
-    writer = writer or _GifWriter(fps=10)
+    writer = _GifWriter(fps=10)
+    if extension.lower() == ".mp4" and animation.writers.is_available("ffmpeg"):
+        writer = animation.FFMpegWriter(
+            fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
+    elif extension.lower() == ".mp4":
+        _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
+        path = root + ".gif"
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         earlier = _keep_earlier(path)
@@ -1481,21 +1314,22 @@ def as_movie(vis, run, path):
         writer.grab_frame()
 
     # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
-    if hasattr(signal, "pthread_sigmask"):
+    masks = hasattr(signal, "pthread_sigmask")  # Windows has none.
+    if masks:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         writer.setup(dashboard.figure, path, vis.dpi)
     finally:
-        if hasattr(signal, "pthread_sigmask"):
+        if masks:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         for _ in run.steps():
             grab()
-            _console.progress(run.progress())
+            _console.progress(run.told())
         for _ in range(2 * writer.fps):
             grab()
     finally:
-        _console.clear()
+        _console.progress([])
         writer.finish()
     _console.say(f"the movie is {path}{earlier}.")
 
@@ -1584,16 +1418,11 @@ class MnistDataVis:
 
     def _start_afresh(self):
         self._titles = list(self._own_titles)
-        self._training = _Rows(3)
-        self._test = _Rows(3)
-        self._bands4 = _Rows(1 + HISTOGRAM_BUCKETS + 1)
-        self._bands5 = _Rows(1 + HISTOGRAM_BUCKETS + 1)
-        self._image1 = None
-        self._image2 = None
+        self._training, self._test = _Rows(3), _Rows(3)
+        self._bands4, self._bands5 = (_Rows(1 + HISTOGRAM_BUCKETS + 1) for _ in range(2))
+        self._image1 = self._image2 = None
         self._max_test_accuracy = float("nan")
         self._nan_said = False
-        self._last_iteration = None
-        self._before = None
         self._run = None
 
     # Data
@@ -1654,15 +1483,15 @@ class MnistDataVis:
     def _frame(self):
         """What the panels have to show now."""
         return _Frame(self._training.view, self._test.view, self._bands4.view, self._bands5.view,
-                      self._image1, self._image2, tuple(self._titles), self._last_iteration,
-                      self._before)
+                      self._image1, self._image2, tuple(self._titles))
 
     # Panels
 
     def dashboard_on(self, figure, layout="0"):
         """The dashboard of this run on a figure, for a place."""
-        self.figure = figure
-        return _Dashboard(figure, self._frame(), self._colors, self._test_set_size, layout)
+        run = self._run
+        return _Dashboard(figure, self._frame(), run and run.before, run.last if run else np.inf,
+                          self._colors, self._test_set_size, layout)
 
     def show_on(self, figure, layout="0"):
         """Draws the panels as they are now, with the status line, on a matplotlib figure.
@@ -1673,7 +1502,7 @@ class MnistDataVis:
         if not isinstance(figure.canvas, FigureCanvasAgg):
             FigureCanvasAgg(figure)
         with _plain_style():
-            dashboard = _Dashboard(figure, self._frame(), self._colors, self._test_set_size, layout)
+            dashboard = self.dashboard_on(figure, layout)
             dashboard.set(self._frame(), self._run.status() if self._run else "")
             figure.canvas.draw()
         return figure
@@ -1721,8 +1550,6 @@ class MnistDataVis:
             sys.stdout.reconfigure(line_buffering=True)
         if self._run is not None:
             self._start_afresh()
-        self._last_iteration = iterations - 1
-        self._before = _run_before() if self._keeps_run else None
         self._run = run = _Run(compute_step, iterations, updates, self._frame, self._keeps_run)
         if save_movie:
             path = "tensorflowvisu_video.mp4" if save_movie is True else os.fspath(save_movie)
