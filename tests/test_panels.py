@@ -350,6 +350,19 @@ def test_images_of_all_kinds(shape, dtype):
     assert panels_of(datavis)[2].images[0].get_visible()
 
 
+def test_pixels_of_a_zoom_are_seen_as_pixels():
+    image = random_state().choice([0, 100, 255], [280, 280]).astype(np.uint8)
+    datavis = MnistDataVis()
+    datavis.update_image1(image)
+    axes = panels_of(datavis, "3")[2]
+    axes.set(xlim=(100, 120), ylim=(120, 100))
+    axes.figure.canvas.draw()
+    x0, y0, x1, y1 = [int(value) for value in axes.get_window_extent().extents]
+    pixels = pixels_of(axes.figure)
+    assert set(pixels[len(pixels) - y1 + 2:len(pixels) - y0 - 2, x0 + 2:x1 - 2].ravel()) == {
+        0, 100, 255}
+
+
 @pytest.mark.parametrize("shape", [(28,), (28, 28, 2), (1, 28, 28, 3), (0, 28, 3)])
 def test_an_image_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="An image must be"):
