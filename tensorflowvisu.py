@@ -22,7 +22,6 @@ import numbers
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -236,9 +235,6 @@ DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 # (iteration, 8 boundaries), the two images and the six titles.
 _Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
 
-# The run before: its script and the rows of its test curves.
-_Before = collections.namedtuple("_Before", "script test")
-
 
 class _Rows:
     """Rows of numbers that are only ever added to, so that a view of them stays as it is."""
@@ -272,14 +268,15 @@ class _Console:
         if sys.stderr is None or not sys.stderr.isatty() or not parts and not self._length:
             return
         try:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         except (OSError, ValueError):
-            width = shutil.get_terminal_size().columns
-        text = ""
-        for part in parts:
-            # The last column stays free: some terminals go on to the next line after it.
-            if len(text) + 2 + len(part) < (width or 80) or not text:
-                text = (text + ", " + part if text else part)[:(width or 80) - 1]
+            width = 80
+        # The last column stays free: some terminals go on to the next line after it.
+        text = ", ".join(parts)
+        while len(text) >= width and len(parts) > 1:
+            parts = parts[:-1]
+            text = ", ".join(parts)
+        text = text[:width - 1]
         print("\r" + text + " " * (self._length - len(text)) + "\r" * (not text), end="",
               file=sys.stderr, flush=True)
         self._length = len(text)
@@ -432,7 +429,7 @@ class _Run:
                 # A float32 is shown with its own digits, as the scripts print it.
                 parts.append(f"max test accuracy {np.float32(test.max())!s}")
                 if self.before:
-                    parts[1] += f" (run before: {self.before.test[:, 1].max():.4f})"
+                    parts[1] += f" (run before: {self.before[1][:, 1].max():.4f})"
             return parts
         parts = [f"iteration {max(0, self._done - 1):,} of {self.last:,}"]
         if mnistdata.latest:
@@ -499,7 +496,7 @@ def _keep_run(frame):
 
 
 def _run_before():
-    """The run before, None where there is none on the same digits."""
+    """The run before: its script and the rows of its test curves; None without one like this."""
     try:
         with open(os.path.join(DATA, "last_run.csv"), encoding="utf-8") as file:
             # A file of ours has a line for every update; one that is far larger is another's.
@@ -513,7 +510,7 @@ def _run_before():
         test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
     except (OSError, ValueError, IndexError):
         return None
-    return _Before(found.group(1), test) if len(test) else None
+    return (found.group(1), test) if len(test) else None
 
 
 # ---------- The panels ----------
@@ -703,19 +700,18 @@ class _CurvesPanel(_RowsPanel):
     """A curve of the training batches and one of the test digits, against the iteration."""
 
     fields = "training", "test"
-    column = None  # Of the rows: 1 the accuracy, 2 the loss.
-    legend_place = None
 
-    def __init__(self, figure, number, end, before):
+    def __init__(self, figure, number, end, before, column):
         super().__init__(figure, number, end)
+        self._column = column  # Of the rows: 1 the accuracy, 2 the loss.
         # The run before stands still, so it is part of the background, behind everything else.
         self._before = []
         if before:
-            found = re.match(r"mnist_(\d+\.\d+)_", before.script)
-            name = found.group(1) if found else before.script
+            name, test = before
+            name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", name)
             self._before = self._line(_BEFORE_COLOR, 1, "test, run before ({})".format(
                 name if len(name) < 15 else name[:13] + "…"), zorder=1)
-            self._before[0].set_data(before.test[:, 0], before.test[:, self.column])
+            self._before[0].set_data(test[:, 0], test[:, self._column])
         self._moving = [self.add(self._line(color, width, label)[0]) for color, width, label in (
             (_TRAINING_COLOR, 1, "training"), (_TEST_COLOR, 2.5, "test"))]
 
@@ -725,16 +721,30 @@ class _CurvesPanel(_RowsPanel):
     def move(self, frame):
         for line, rows in zip(self._moving, (frame.training, frame.test)):
             # A value that is not finite, nan or an infinity, is a gap in the curve.
-            values = np.where(np.isfinite(rows[:, self.column]), rows[:, self.column], np.nan)
+            values = np.where(np.isfinite(rows[:, self._column]), rows[:, self._column], np.nan)
             line.set_data(rows[:, 0], values)
         rows = frame.training if len(frame.training) else frame.test
-        self.explain(rows, rows[:, self.column])
+        self.explain(rows, rows[:, self._column])
         last = max([rows[-1, 0] for rows in (frame.training, frame.test) if len(rows)] or [0])
         return self.follow(0, _iteration_bound(last, self.end), *self.heights(frame))
 
     def heights(self, frame):
         """The range of the vertical axis: bottom, top."""
-        raise NotImplementedError
+        if self._column == 1:
+            return 0, 1
+        if self.axes.get_yscale() == "log":
+            losses = np.concatenate([frame.training[:, 2], frame.test[:, 2]])
+            losses = losses[np.isfinite(losses) & (losses > 0)]
+            low, high = (losses.min(), losses.max()) if len(losses) else (1, 100)
+            return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
+        recent = np.concatenate([frame.training[-10:, 2], frame.test[-2:, 2]])
+        recent = np.append(recent[np.isfinite(recent)], 0)
+        return -_nice_bound(-recent.min()), max(100, _nice_bound(recent.max()))
+
+    def set_logarithmic(self, wanted):
+        """Has the vertical axis grow by powers of ten, or evenly again."""
+        self.axes.set_yscale("log" if wanted else "linear")
+        self.unzoom()
 
     def toggle_before(self):
         """Shows or hides the curve of the run before, where there is one."""
@@ -745,8 +755,9 @@ class _CurvesPanel(_RowsPanel):
         super().dress()
         self._legend = self.axes.legend(
             handles=self._moving + [line for line in self._before if line.get_visible()],
-            loc=self.legend_place, framealpha=1, edgecolor="#dddddd", labelcolor=_TEXT_COLOR,
-            fontsize=self.points, handlelength=1.5, borderpad=0.3, labelspacing=0.3)
+            loc="lower right" if self._column == 1 else "upper right", framealpha=1,
+            edgecolor="#dddddd", labelcolor=_TEXT_COLOR, fontsize=self.points, handlelength=1.5,
+            borderpad=0.3, labelspacing=0.3)
         self._legend.set_draggable(True)
 
     # The curves go behind the legend: its picture is laid over them.
@@ -759,36 +770,6 @@ class _CurvesPanel(_RowsPanel):
     def draw(self, canvas):
         super().draw(canvas)
         canvas.restore_region(self._legend_background)
-
-
-class _AccuracyPanel(_CurvesPanel):
-    column = 1
-    legend_place = "lower right"
-
-    def heights(self, frame):
-        return 0, 1
-
-
-class _LossPanel(_CurvesPanel):
-    column = 2
-    legend_place = "upper right"
-
-    def heights(self, frame):
-        if self.axes.get_yscale() == "log":
-            losses = np.concatenate([frame.training[:, 2], frame.test[:, 2]])
-            losses = losses[np.isfinite(losses) & (losses > 0)]
-            low, high = (losses.min(), losses.max()) if len(losses) else (1, 100)
-            return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
-        recent = np.concatenate([frame.training[-10:, 2], frame.test[-2:, 2]])
-        recent = recent[np.isfinite(recent)]
-        if not len(recent):
-            return 0, 100
-        return -_nice_bound(-recent.min()), max(100, _nice_bound(recent.max()))
-
-    def set_logarithmic(self, wanted):
-        """Has the axis of the loss grow by powers of ten, or evenly again."""
-        self.axes.set_yscale("log" if wanted else "linear")
-        self.unzoom()
 
 
 class _BandsPanel(_RowsPanel):
@@ -904,7 +885,8 @@ class _Dashboard:
         figure.patch.set_facecolor("white")
         self._eraser = Rectangle((0, 0), 0, 0, facecolor="white", edgecolor="none",
                                  transform=IdentityTransform())
-        self._curves = [_AccuracyPanel(figure, 1, end, before), _LossPanel(figure, 2, end, before)]
+        self._curves = [_CurvesPanel(figure, number, end, before, column=number)
+                        for number in (1, 2)]
         self._panels = self._curves + [
             _DigitsPanel(figure, 3, "image1"),
             _BandsPanel(figure, 4, end, "bands4", colors[0]),
@@ -994,13 +976,13 @@ class _Dashboard:
                 if panel.differs(before, frame)}
 
     def show(self, frame, status):
-        """Draws a frame and a status line over what has been drawn."""
+        """Draws a frame and a status line over what has been drawn; returns whether it is new."""
         canvas = self.figure.canvas
         said = self._status.get_text()
         changed = self.set(frame, status)
         if not self._drawn:
             canvas.draw()
-            return
+            return True
         for panel, anew in changed.items():
             if anew:
                 self._draw_anew(panel.axes, panel.cell)
@@ -1008,6 +990,7 @@ class _Dashboard:
             panel.draw(canvas)
         if status != said:
             self._draw_anew(self._status, self._status_cell)
+        return bool(changed) or status != said
 
     def _draw_anew(self, artist, box):
         renderer = self.figure.canvas.get_renderer()
@@ -1192,8 +1175,8 @@ def in_window(vis, run):
             _fit_screen(figure)
 
     def draw(frame, status):
-        dashboard.show(frame, status)
-        canvas.blit()
+        if dashboard.show(frame, status):
+            canvas.blit()
 
     canvas.mpl_connect("resize_event", on_resize)
     canvas.mpl_connect("close_event", lambda _: run.close())
@@ -1223,8 +1206,8 @@ def in_browser(vis, run):
                  " run).")
 
     def draw(frame, status):
-        dashboard.show(frame, status)
-        figure.canvas.blit()
+        if dashboard.show(frame, status):
+            figure.canvas.blit()
 
     async def serve():
         for _ in _newest_frames(run, draw, 1 / 5):
