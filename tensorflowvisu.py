@@ -37,9 +37,8 @@ from matplotlib.backend_bases import NavigationToolbar2, key_press_handler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
-from matplotlib.transforms import Bbox, IdentityTransform
+from matplotlib.ticker import ScalarFormatter
+from matplotlib.transforms import Bbox
 
 import mnistdata
 
@@ -232,23 +231,10 @@ def probability_distribution(data):
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 
 # What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
-# (iteration, 8 boundaries), the two images and the six titles.
+# (iteration, 8 boundaries), the two images and the six titles. Nothing in it is ever changed, so
+# whoever has a frame may keep it.
 _Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
-
-
-class _Rows:
-    """Rows of numbers that are only ever added to, so that a view of them stays as it is."""
-
-    def __init__(self, columns):
-        self._rows = np.empty([64, columns])
-        self.view = self._rows[:0]
-
-    def append(self, *values):
-        count = len(self.view)
-        if count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        self._rows[count] = values
-        self.view = self._rows[:count + 1]
+_EMPTY_FRAME = _Frame(*[np.empty([0, columns]) for columns in (3, 3, 9, 9)], None, None, ())
 
 
 class _Console:
@@ -272,13 +258,11 @@ class _Console:
         except (OSError, ValueError):
             width = 80
         # The last column stays free: some terminals go on to the next line after it.
-        text = ", ".join(parts)
-        while len(text) >= width and len(parts) > 1:
+        while len(parts) > 1 and len(", ".join(parts)) >= width:
             parts = parts[:-1]
-            text = ", ".join(parts)
-        text = text[:width - 1]
-        print("\r" + text + " " * (self._length - len(text)) + "\r" * (not text), end="",
-              file=sys.stderr, flush=True)
+        text = ", ".join(parts)[:width - 1]
+        print("\r" + text.ljust(self._length) + "\r" * (not text), end="", file=sys.stderr,
+              flush=True)
         self._length = len(text)
 
 
@@ -312,46 +296,47 @@ class _Run:
     def steps(self):
         """Trains step by step, and yields after each one that got data for the panels."""
         started = time.monotonic()
-        for i in range(self._iterations):
-            if self.paused:
-                self._go.wait()
-                started = time.monotonic() - self._seconds
-            if self.closed:
-                break
-            test, train = self._updates(i)
-            if test or train:
-                _console.progress([])
-            self._compute_step(i, test, train)
-            self._done = i + 1
-            if test or train:
-                self._seconds = time.monotonic() - started
-                self.frame = self._snapshot()
-                yield i
-        if self._compares and 2 * self._done >= self._iterations:
-            _keep_run(self.frame)
-        self.over = True
+        try:
+            for i in range(self._iterations):
+                if self.paused:
+                    self._go.wait()
+                    started = time.monotonic() - self._seconds
+                if self.closed:
+                    break
+                test, train = self._updates(i)
+                if test or train:
+                    _console.progress([])
+                self._compute_step(i, test, train)
+                self._done = i + 1
+                if test or train:
+                    self._seconds = time.monotonic() - started
+                    self.frame = self._snapshot()
+                    yield
+            if self._compares and 2 * self._done >= self._iterations:
+                _keep_run(self.frame)
+        finally:
+            self.over = True
+            _console.progress([])
 
     @contextlib.contextmanager
     def beside(self):
         """Trains on a thread of its own; raises here what was raised there."""
-        graph, session = tf.get_default_graph(), tf.get_default_session()
-        eager = tf.executing_eagerly()
+        # TensorFlow keeps the defaults for each thread apart.
+        defaults = [] if tf.executing_eagerly() else [tf.get_default_graph()]
+        if tf.get_default_session() is not None:
+            defaults.append(tf.get_default_session())
         errors = []
 
         def train():
             try:
                 with contextlib.ExitStack() as stack:
-                    # TensorFlow keeps the defaults for each thread apart.
-                    if not eager:
-                        stack.enter_context(graph.as_default())
-                    if session is not None:
-                        stack.enter_context(session.as_default())
+                    for default in defaults:
+                        stack.enter_context(default.as_default())
                     for _ in self.steps():
                         pass
             except BaseException as error:  # The main thread raises it again.
                 errors.append(error)
                 self.close()
-            self.over = True
 
         # A training step is short: it shall not wait 5 ms, Python's default, for a drawing's turn.
         interval = sys.getswitchinterval()
@@ -529,21 +514,12 @@ _SMALL = 200  # Pixels; panels that are narrower or lower have fewer ticks and s
 _MOST_COLUMNS = 1000
 
 
-def _nice_bound(value):
+def _nice_bound(value, steps=(1, 1.5, 2, 3, 5, 7, 10, 15)):
     """The next of 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, ... so that an axis grows in few steps."""
     if value <= 0:
         return 0.0
-    bounds = 10 ** np.floor(np.log10(value)) * np.array([1, 1.5, 2, 3, 5, 7, 10, 15])
+    bounds = 10 ** np.floor(np.log10(value)) * np.array(steps)
     return bounds[bounds > value * (1 - 1e-9)][0]
-
-
-def _iteration_bound(last, end):
-    """The end of the iteration axis: 100, 500, 1000, 2000, ..., and at most the run's own end."""
-    bounds = np.outer(10.0 ** np.arange(2, 15), [1, 2, 5]).ravel()
-    bound = bounds[(bounds >= last) & (bounds != 200)][0]
-    # A run of 300 ends with iteration 299, its axis at 300; one of 2001 at 2000.
-    end = end + 1 if (end + 1) % 10 == 0 else max(1, end)
-    return bound if last > end else min(bound, end)
 
 
 def _iteration_text(x, _=None):
@@ -563,33 +539,67 @@ class _Numbers(ScalarFormatter):
         return f"{x:,.0f}" if abs(x) >= 1000 and not self.get_offset() else text
 
 
-class _Panel:
-    """One of the six panels: its axes, its moving artists and the range that it set itself."""
+class _Cell:
+    """A part of the figure that is drawn by itself: what stands still, and what moves over it.
+
+    What stands still is drawn once and kept as a background, over which the rest is drawn at every
+    update. matplotlib knows which artists are stale, that is have changed since they were drawn.
+    """
+
+    def __init__(self, still):
+        self.still = still
+        self.moving = []
+
+    def add(self, artist):
+        # An animated artist is left out when the figure is drawn as a whole, and where it is stale
+        # the axes that it stands on are not.
+        artist.set_animated(True)
+        self.moving.append(artist)
+        return artist
+
+    def place(self, x0, y0, x1, y1):
+        """Takes a rectangle of the figure, in whole pixels."""
+        self.cell = Bbox([[x0, y0], [x1, y1]])
+
+    def is_stale(self):
+        return any(artist.stale for artist in [self.still] + self.moving)
+
+    def keep(self, canvas):
+        """Keeps the cell, which has been drawn without the moving artists, as background."""
+        self._background = canvas.copy_from_bbox(self.cell)
+
+    def draw(self, canvas):
+        """Draws the moving artists over the background, which is made anew where it is stale."""
+        if self.still.stale:
+            (x0, y0), (x1, y1) = self.cell.get_points().astype(int)
+            np.asarray(canvas.buffer_rgba())[::-1][y0:y1, x0:x1] = 255
+            self.still.draw(canvas.get_renderer())
+            self.keep(canvas)
+        canvas.restore_region(self._background)
+        for artist in self.moving:
+            artist.draw(canvas.get_renderer())
+        for artist in [self.still] + self.moving:
+            artist.stale = False  # An empty text is not drawn, and forgets to say so.
+
+
+class _Panel(_Cell):
+    """One of the six panels: its axes, the data that they show and the range that it set itself."""
 
     fields = ()  # The fields of a frame that it shows.
     margins = 22, 22, 12, 34  # Room around it, in points: left, right, bottom, top.
 
     def __init__(self, figure, number):
         self.number = number
-        self.axes = figure.add_axes([0, 0, 1, 1], label=f"panel {number}")
-        self.artists = []
+        self.axes = figure.add_axes([0, 0, 1, 1])
+        super().__init__(self.axes)
         self._range = None
         self.axes.tick_params(labelcolor=_QUIET_COLOR, length=3, color=_FRAME_COLOR)
         for spine in self.axes.spines.values():
             spine.set_color(_FRAME_COLOR)
 
-    def add(self, artist):
-        # An animated artist is left out when the figure is drawn as a whole, so that what is left
-        # can be kept as the background of the pictures to come.
-        artist.set_animated(True)
-        self.artists.append(artist)
-        return artist
-
-    # Place
-
     def place(self, x0, y0, x1, y1):
-        """Puts the axes and their margins into a cell of the figure, in pixels."""
-        self.cell = Bbox([[x0, y0], [x1, y1]])
+        """Puts the axes and their margins into a rectangle of the figure, in whole pixels."""
+        super().place(x0, y0, x1, y1)
         figure = self.axes.figure
         left, right, bottom, top = (margin * figure.dpi / 72 for margin in self.margins)
         wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - bottom - top)
@@ -600,23 +610,21 @@ class _Panel:
         self.points = _TICK_POINTS * (0.75 if self.small else 1)
         self.dress()
         self._title = None
+        self._data = [None] * len(self.fields)
 
     def dress(self):
         """Sets the sizes of letters, in a small panel or a larger one."""
         self.axes.tick_params(labelsize=self.points)
 
-    # Data
-
-    def differs(self, before, frame):
-        """Whether a frame has anything for this panel that the one before did not have."""
-        return before.titles != frame.titles or any(
-            getattr(before, field) is not getattr(frame, field) for field in self.fields)
-
     def show(self, frame):
-        """Moves the artists to a frame's data; returns whether the axes are to be drawn anew."""
+        """Moves the artists to what is new in a frame."""
+        data = [getattr(frame, field) for field in self.fields]
+        if any(new is not old for new, old in zip(data, self._data)):
+            self._data = data
+            self.move(*data)
         title = " ".join(str(frame.titles[self.number - 1]).split())
         if title == self._title:
-            return self.move(frame)
+            return
         self._title = title
         # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
         words = self.axes.set_title(title, y=1.005, color=_TEXT_COLOR,
@@ -625,51 +633,38 @@ class _Panel:
         while len(title) > 1 and words.get_window_extent(renderer).width > self.cell.width - 8:
             title = title[:-2].rstrip() + "…"
             words.set_text(title)
-        self.move(frame)
-        return True
 
-    def move(self, frame):
+    def move(self, *data):
+        """Moves the artists to the data of its fields."""
         raise NotImplementedError
 
     def follow(self, *limits):
-        """Shows a range, unless the user has zoomed; returns whether that is another one.
+        """Shows a range, unless the user has zoomed.
 
         The one range that is remembered is the last that the run has set: where the axes show
         another one, the user has chosen it.
         """
         shown = self.axes.get_xlim() + self.axes.get_ylim()
-        if self._range not in (None, shown) or shown == limits:
-            self._range = self._range or shown
-            return False
-        self.axes.set(xlim=limits[:2], ylim=limits[2:])
-        self._range = self.axes.get_xlim() + self.axes.get_ylim()
-        return True
+        if self._range in (None, shown):
+            if shown != limits:
+                self.axes.set(xlim=limits[:2], ylim=limits[2:])
+            self._range = self.axes.get_xlim() + self.axes.get_ylim()
 
     def unzoom(self):
         """Gives the range back to the run, which sets it with the next data."""
         self._range = None
-
-    # Drawing
-
-    def keep(self, canvas):
-        """Keeps the cell, which has been drawn without the moving artists, as background."""
-        self._background = canvas.copy_from_bbox(self.cell)
-
-    def draw(self, canvas):
-        """Draws the moving artists over the background."""
-        canvas.restore_region(self._background)
-        for artist in self.artists:
-            artist.draw(canvas.get_renderer())
 
 
 class _RowsPanel(_Panel):
     """A panel of rows that grow with the iterations, with two axes, a quiet grid and few ticks."""
 
     margins = 52, 22, 40, 34
+    column = 1  # Of the rows, that has to be finite: in the curves 1 is accuracy, 2 loss.
 
     def __init__(self, figure, number, end):
         super().__init__(figure, number)
-        self.end = end
+        # A run of 300 ends with iteration 299, its axis at 300; one of 2001 at 2000.
+        self._end = end + 1 if (end + 1) % 10 == 0 else max(1, end)
         self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
         self.axes.set_axisbelow(True)
         self.note = self.add(self.axes.text(
@@ -679,21 +674,26 @@ class _RowsPanel(_Panel):
     def dress(self):
         super().dress()
         x, y = self.axes.xaxis, self.axes.yaxis
-        ticks = 3 if self.small else 5
-        x.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
-        x.set_major_formatter(FuncFormatter(_iteration_text))
-        if self.axes.get_yscale() == "linear":
-            y.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+        linear = self.axes.get_yscale() == "linear"
+        self.axes.locator_params("both" if linear else "x", nbins=3 if self.small else 5,
+                                 steps=[1, 2, 2.5, 5, 10])
+        x.set_major_formatter(_iteration_text)
+        if linear:
             y.set_major_formatter(_Numbers())
         y.get_offset_text().set(fontsize=self.points, color=_QUIET_COLOR)
         x.set_label_text("iteration", fontsize=self.points, color=_QUIET_COLOR)
         x.set_label_coords(0.5, -21 * self.axes.figure.dpi / 72 / max(1, self.axes.bbox.height))
 
-    def explain(self, rows, values):
-        """Says in the panel from where on there is nothing to draw."""
-        lost = np.append(-1, np.flatnonzero(np.isfinite(values)))[-1] + 1
-        self.note.set_text("" if lost == len(rows) else
-                           f"no finite numbers (nan)\nfrom iteration {rows[lost, 0]:,.10g} on")
+    def settle(self, bottom, top, *tables):
+        """Follows the rows, and says in the panel from where on there is nothing to draw."""
+        rows = tables[0] if len(tables[0]) else tables[-1]
+        known = rows[np.isfinite(rows[:, self.column]), 0].max(initial=-np.inf)
+        lost = rows[rows[:, 0] > known, 0]
+        self.note.set_text(
+            f"no finite numbers (nan)\nfrom iteration {lost.min():,.10g} on" if len(lost) else "")
+        last = np.concatenate(tables)[:, 0].max(initial=0)
+        end = _nice_bound(max(100, last), (1, 2, 5, 10, 20))
+        self.follow(0, end if last > self._end else min(end, self._end), bottom, top)
 
 
 class _CurvesPanel(_RowsPanel):
@@ -701,9 +701,9 @@ class _CurvesPanel(_RowsPanel):
 
     fields = "training", "test"
 
-    def __init__(self, figure, number, end, before, column):
+    def __init__(self, figure, number, end, before):
         super().__init__(figure, number, end)
-        self._column = column  # Of the rows: 1 the accuracy, 2 the loss.
+        self.column = number
         # The run before stands still, so it is part of the background, behind everything else.
         self._before = []
         if before:
@@ -711,39 +711,36 @@ class _CurvesPanel(_RowsPanel):
             name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", name)
             self._before = self._line(_BEFORE_COLOR, 1, "test, run before ({})".format(
                 name if len(name) < 15 else name[:13] + "…"), zorder=1)
-            self._before[0].set_data(test[:, 0], test[:, self._column])
-        self._moving = [self.add(self._line(color, width, label)[0]) for color, width, label in (
-            (_TRAINING_COLOR, 1, "training"), (_TEST_COLOR, 2.5, "test"))]
+            self._before[0].set_data(test[:, 0], test[:, self.column])
+        self.add(self._line(_TRAINING_COLOR, 1, "training")[0])
+        self.add(self._line(_TEST_COLOR, 2.5, "test")[0])
 
     def _line(self, color, width, label, **options):
         return self.axes.plot([], [], color=color, linewidth=width, label=label, **options)
 
-    def move(self, frame):
-        for line, rows in zip(self._moving, (frame.training, frame.test)):
+    def move(self, training, test):
+        for line, rows in zip(self.moving[1:], (training, test)):
             # A value that is not finite, nan or an infinity, is a gap in the curve.
-            values = np.where(np.isfinite(rows[:, self._column]), rows[:, self._column], np.nan)
+            values = np.where(np.isfinite(rows[:, self.column]), rows[:, self.column], np.nan)
             line.set_data(rows[:, 0], values)
-        rows = frame.training if len(frame.training) else frame.test
-        self.explain(rows, rows[:, self._column])
-        last = max([rows[-1, 0] for rows in (frame.training, frame.test) if len(rows)] or [0])
-        return self.follow(0, _iteration_bound(last, self.end), *self.heights(frame))
+        self.settle(*self._heights(training, test), training, test)
 
-    def heights(self, frame):
+    def _heights(self, training, test):
         """The range of the vertical axis: bottom, top."""
-        if self._column == 1:
+        if self.column == 1:
             return 0, 1
         if self.axes.get_yscale() == "log":
-            losses = np.concatenate([frame.training[:, 2], frame.test[:, 2]])
+            losses = np.concatenate([training[:, 2], test[:, 2]])
             losses = losses[np.isfinite(losses) & (losses > 0)]
             low, high = (losses.min(), losses.max()) if len(losses) else (1, 100)
             return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
-        recent = np.concatenate([frame.training[-10:, 2], frame.test[-2:, 2]])
-        recent = np.append(recent[np.isfinite(recent)], 0)
+        recent = np.concatenate([training[-10:, 2], test[-2:, 2], [0]])
+        recent = recent[np.isfinite(recent)]
         return -_nice_bound(-recent.min()), max(100, _nice_bound(recent.max()))
 
-    def set_logarithmic(self, wanted):
-        """Has the vertical axis grow by powers of ten, or evenly again."""
-        self.axes.set_yscale("log" if wanted else "linear")
+    def set_scale(self, name):
+        """Has the vertical axis grow evenly, "linear", or by powers of ten, "log"."""
+        self.axes.set_yscale(name)
         self.unzoom()
 
     def toggle_before(self):
@@ -754,8 +751,8 @@ class _CurvesPanel(_RowsPanel):
     def dress(self):
         super().dress()
         self._legend = self.axes.legend(
-            handles=self._moving + [line for line in self._before if line.get_visible()],
-            loc="lower right" if self._column == 1 else "upper right", framealpha=1,
+            handles=self.moving[1:] + [line for line in self._before if line.get_visible()],
+            loc="lower right" if self.column == 1 else "upper right", framealpha=1,
             edgecolor="#dddddd", labelcolor=_TEXT_COLOR, fontsize=self.points, handlelength=1.5,
             borderpad=0.3, labelspacing=0.3)
         self._legend.set_draggable(True)
@@ -784,8 +781,7 @@ class _BandsPanel(_RowsPanel):
         self.bands = self.add(PolyCollection([], facecolors=shades, edgecolors="none"))
         self.axes.add_collection(self.bands, autolim=False)
 
-    def move(self, frame):
-        rows = getattr(frame, self.fields[0])
+    def move(self, rows):
         finite = np.isfinite(rows[:, 1:]).all(axis=1)
         # More columns than pixels would be drawn for nothing.
         step = 1 + len(rows) // _MOST_COLUMNS
@@ -801,13 +797,11 @@ class _BandsPanel(_RowsPanel):
                 polygons.append(np.column_stack([np.concatenate([x, x[::-1]]),
                                                  np.concatenate([low, high[::-1]])]))
         self.bands.set_verts(polygons)
-        self.explain(rows, rows[:, 1])
         known = np.append(rows[finite, 1:], 0)
         bottom, top = -_nice_bound(-known.min()), _nice_bound(known.max())
         if bottom == top:
             bottom, top = -0.1, 0.1
-        last = rows[-1, 0] if len(rows) else 0
-        return self.follow(0, _iteration_bound(last, self.end), bottom, top)
+        self.settle(bottom, top, rows)
 
 
 class _DigitsPanel(_Panel):
@@ -817,7 +811,6 @@ class _DigitsPanel(_Panel):
         super().__init__(figure, number)
         self.fields = (field,)
         self._test_set_size = test_set_size
-        self._shape = None
         if test_set_size:
             self.margins = (52,) + self.margins[1:]
         # Titles of neighbours stand at one height, so the picture begins at the top.
@@ -829,28 +822,24 @@ class _DigitsPanel(_Panel):
         self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
                                                interpolation="antialiased"))
 
-    def move(self, frame):
-        picture = getattr(frame, self.fields[0])
-        if picture is None:
-            return False
+    def move(self, picture):
         height, width = picture.shape[:2]
-        changed, self._shape = picture.shape != self._shape, picture.shape
+        extent = -0.5, width - 0.5, height - 0.5, -0.5
         self.image.set_data(picture)
-        if changed:
-            self.image.set(extent=(-0.5, width - 0.5, height - 0.5, -0.5), visible=True)
+        if extent != tuple(self.image.get_extent()) or not self.image.get_visible():
+            self.image.set(extent=extent, visible=True)
             self._set_scale(height, width)
             self.unzoom()
-        return self.follow(-0.5, width - 0.5, height - 0.5, -0.5) or changed
+        self.follow(*extent)
 
     def _set_scale(self, height, width):
         """Names, beside digits of 28x28 pixels, the share of the test set that they stand for."""
-        self.axes.set_yticks([])
         shown = height * width // 28 ** 2 if height % 28 == width % 28 == 0 else 0
-        if self._test_set_size and 0 < shown <= self._test_set_size:
-            steps = np.linspace(0, 1, 6)
-            self.axes.set_yticks(steps * height - 0.5)
-            self.axes.set_yticklabels([f"{100 - 100 * step * shown / self._test_set_size:.4g}%"
-                                       for step in steps])
+        fits = self._test_set_size and 0 < shown <= self._test_set_size
+        steps = np.linspace(0, 1, 6 if fits else 0)
+        self.axes.set_yticks(steps * height - 0.5)
+        self.axes.set_yticklabels([f"{100 - 100 * step * shown / self._test_set_size:.4g}%"
+                                   for step in steps])
 
 
 # ---------- The dashboard ----------
@@ -867,9 +856,6 @@ _STATUS_HEIGHT = 24  # Points.
 class _Dashboard:
     """The six panels and the status line, on a matplotlib figure of any backend.
 
-    What stands still is drawn once and kept as a background. An update puts the backgrounds back
-    and draws the curves, bands and digits over them, so it costs a fraction of a whole drawing.
-
     frame   what is shown at first
     before  the run before, or None
     end     the last iteration of the run
@@ -880,52 +866,42 @@ class _Dashboard:
         self.figure = figure
         self._frame = frame
         self._layout = layout
-        self._arranged_for = None
-        self._drawn = False
         figure.patch.set_facecolor("white")
-        self._eraser = Rectangle((0, 0), 0, 0, facecolor="white", edgecolor="none",
-                                 transform=IdentityTransform())
-        self._curves = [_CurvesPanel(figure, number, end, before, column=number)
-                        for number in (1, 2)]
+        self._curves = [_CurvesPanel(figure, number, end, before) for number in (1, 2)]
         self._panels = self._curves + [
             _DigitsPanel(figure, 3, "image1"),
             _BandsPanel(figure, 4, end, "bands4", colors[0]),
             _BandsPanel(figure, 5, end, "bands5", colors[1]),
             _DigitsPanel(figure, 6, "image2", test_set_size)]
-        self._status = figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
-                                   verticalalignment="center")
+        self._status = _Cell(figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
+                                         verticalalignment="center"))
         figure.canvas.mpl_connect("draw_event", self._on_draw)
         figure.canvas.mpl_connect("resize_event", lambda _: self._arrange())
         self._arrange()
 
     # Layout
 
-    def select(self, layout):
-        """Shows the panels of one of the _LAYOUTS, over the whole figure."""
-        self._layout = layout
+    def answer(self, key, axes):
+        """Does what a key over some axes asks for; returns whether it is a key of the panels."""
+        if key in _LAYOUTS:
+            self._layout = key
+        elif key == "b":
+            for panel in self._curves:
+                panel.toggle_before()
+        elif key == "l":
+            if axes is self._curves[1].axes:
+                self._curves[1].set_scale("linear" if axes.get_yscale() == "log" else "log")
+        else:
+            return False
         self._redraw()
+        return True
 
     def unzoom(self):
         """Gives the ranges of all panels back to the run."""
+        self._curves[1].set_scale("linear")
         for panel in self._panels:
             panel.unzoom()
-        self._curves[1].set_logarithmic(False)
         self._redraw()
-
-    def toggle_logarithm(self, axes):
-        """Changes the axis of the loss, if these are its axes, between even and logarithmic."""
-        if axes is self._curves[1].axes:
-            self._curves[1].set_logarithmic(axes.get_yscale() == "linear")
-            self._redraw()
-
-    def toggle_before(self):
-        """Shows or hides the run before."""
-        for panel in self._curves:
-            panel.toggle_before()
-        self._redraw()
-
-    def _visible(self):
-        return [self._panels[number - 1] for line in _LAYOUTS[self._layout][0] for number in line]
 
     def _arrange(self):
         """Gives every visible panel its cell."""
@@ -941,10 +917,11 @@ class _Dashboard:
         for row, line in enumerate(lines):
             for column, number in enumerate(line):
                 self._panels[number - 1].place(x[column], y[row + 1], x[column + 1], y[row])
-        self._status.set_position((12 * self.figure.dpi / 72 / width, status / 2 / height))
-        self._status_cell = Bbox([[0, 0], [int(width), y[-1]]])
-        for panel in self._visible():
+        self._visible = [self._panels[number - 1] for line in lines for number in line]
+        for panel in self._visible:
             panel.show(self._frame)
+        self._status.place(0, 0, x[-1], y[-1])
+        self._status.still.set_position((12 * self.figure.dpi / 72 / width, status / 2 / height))
 
     def _redraw(self):
         self._arrange()
@@ -960,43 +937,30 @@ class _Dashboard:
             # The window moved to a screen of other resolution.
             self._redraw()
             return
-        for panel in self._visible():
-            panel.keep(self.figure.canvas)
-            panel.draw(self.figure.canvas)
+        for cell in self._visible + [self._status]:
+            cell.keep(self.figure.canvas)
+            cell.draw(self.figure.canvas)
         self._drawn = True
 
     def set(self, frame, status):
-        """Takes a frame and a status line, for a picture that is drawn or saved as a whole.
-
-        Returns the panels that have changed, and of each whether its axes are to be drawn anew.
-        """
-        before, self._frame = self._frame, frame
-        self._status.set_text(status)
-        return {panel: panel.show(frame) for panel in self._visible()
-                if panel.differs(before, frame)}
+        """Takes a frame and a status line, for a picture that is drawn or saved as a whole."""
+        self._frame = frame
+        self._status.still.set_text(status)
+        for panel in self._visible:
+            panel.show(frame)
 
     def show(self, frame, status):
-        """Draws a frame and a status line over what has been drawn; returns whether it is new."""
+        """Draws what is new in a frame and a status line, and brings it to the screen."""
         canvas = self.figure.canvas
-        said = self._status.get_text()
-        changed = self.set(frame, status)
+        self.set(frame, status)
+        stale = [cell for cell in self._visible + [self._status] if cell.is_stale()]
         if not self._drawn:
             canvas.draw()
-            return True
-        for panel, anew in changed.items():
-            if anew:
-                self._draw_anew(panel.axes, panel.cell)
-                panel.keep(canvas)
-            panel.draw(canvas)
-        if status != said:
-            self._draw_anew(self._status, self._status_cell)
-        return bool(changed) or status != said
-
-    def _draw_anew(self, artist, box):
-        renderer = self.figure.canvas.get_renderer()
-        self._eraser.set_bounds(*box.bounds)
-        self._eraser.draw(renderer)
-        artist.draw(renderer)
+        else:
+            for cell in stale:
+                cell.draw(canvas)
+        if stale:
+            canvas.blit()
 
 
 # ---------- The places ----------
@@ -1097,6 +1061,10 @@ def _fit_screen(figure):
                                forward=True)
 
 
+# matplotlib's keys for older views, grids and a logarithmic horizontal axis.
+_NO_KEYS = ("left", "right", "c", "v", "backspace", "g", "G", "k", "L")
+
+
 def _answer_keys(dashboard, run):
     """Connects the keys of the series; the others are matplotlib's."""
     canvas = dashboard.figure.canvas
@@ -1106,20 +1074,11 @@ def _answer_keys(dashboard, run):
     toolbar.push_current = lambda: None
     toolbar.set_history_buttons = dashboard.unzoom
 
-    def keys(*names):
-        return {key for name in names for key in matplotlib.rcParams["keymap." + name]}
-
     def on_key(event):
-        key = "0" if event.key == "escape" else event.key
-        if key in _LAYOUTS:
-            dashboard.select(key)
-        elif key in (" ", "space"):
+        key = {"escape": "0", "space": " "}.get(event.key, event.key)
+        if key == " ":
             run.toggle_pause()
-        elif key == "b":
-            dashboard.toggle_before()
-        elif key in keys("yscale"):
-            dashboard.toggle_logarithm(event.inaxes)
-        elif key not in keys("xscale", "back", "forward", "grid", "grid_minor"):
+        elif not dashboard.answer(key, event.inaxes) and key not in _NO_KEYS:
             key_press_handler(event, canvas, toolbar)
 
     # matplotlib's own handler is called from here only.
@@ -1133,20 +1092,19 @@ def _newest_frames(run, draw, seconds):
     It draws at most once in so many seconds, and rests at least half as long as that took. There is
     nothing to lose and nothing to wait for.
     """
-    drawn = said = status = None
+    said = status = None
     collected = rested = time.monotonic()
     while not run.closed:
         begin = time.monotonic()
         if begin > collected + 1:
             gc.collect()  # No other thread does while the training runs.
             collected = begin
-        # Text is slow to draw, so the status line is renewed a few times a second only.
-        news = run.over, run.paused, int(4 * begin)
-        if begin >= rested and (news != said or run.frame is not drawn):
+        if begin >= rested:
+            # Text is slow to draw, so the status line is renewed a few times a second only.
+            news = run.over, run.paused, int(4 * begin)
             if news != said:
                 said, status = news, run.status()
-            drawn = run.frame
-            draw(drawn, status)
+            draw(run.frame, status)
             end = time.monotonic()
             rested = max(begin + seconds, end + (end - begin) / 2)
         yield
@@ -1160,32 +1118,23 @@ def in_window(vis, run):
     except Exception as error:  # Each toolkit raises its own where it has no screen.
         as_picture(vis, run, _why_no_window(error))
         return
-    _fit_screen(figure)
     canvas, dashboard = figure.canvas, vis.dashboard_on(figure)
     canvas.manager.set_window_title(
         _script_name() + (" - generated digits" if _digits() == "generated" else ""))
     _answer_keys(dashboard, run)
-    ratio = canvas.device_pixel_ratio
-
-    def on_resize(_):
-        nonlocal ratio
-        # On a screen of high resolution, toolkits enlarge the window after it has been opened.
-        if ratio != canvas.device_pixel_ratio:
-            ratio = canvas.device_pixel_ratio
-            _fit_screen(figure)
-
-    def draw(frame, status):
-        if dashboard.show(frame, status):
-            canvas.blit()
-
-    canvas.mpl_connect("resize_event", on_resize)
     canvas.mpl_connect("close_event", lambda _: run.close())
+    _fit_screen(figure)
     canvas.manager.show()
+    ratio = canvas.device_pixel_ratio
     with run.beside():
         try:
             # The toolkit's own loop would show windows of the reader's until those are closed.
-            for _ in _newest_frames(run, draw, 1 / 25):
+            for _ in _newest_frames(run, dashboard.show, 1 / 25):
                 canvas.flush_events()
+                if ratio != canvas.device_pixel_ratio:
+                    # On a screen of high resolution, toolkits enlarge the window that is open.
+                    ratio = canvas.device_pixel_ratio
+                    _fit_screen(figure)
                 time.sleep(0.004)
         finally:
             plt.close(figure)
@@ -1205,12 +1154,8 @@ def in_browser(vis, run):
     _console.say(f"the panels are at http://127.0.0.1:{WebAggApplication.port}/ (Ctrl-C ends the"
                  " run).")
 
-    def draw(frame, status):
-        if dashboard.show(frame, status):
-            figure.canvas.blit()
-
     async def serve():
-        for _ in _newest_frames(run, draw, 1 / 5):
+        for _ in _newest_frames(run, dashboard.show, 1 / 5):
             await asyncio.sleep(0.05)
 
     with run.beside():
@@ -1244,11 +1189,8 @@ def as_picture(vis, run, reason):
     """Trains at text speed and leaves the final panels as a picture."""
     _console.say(f"{reason}; the training goes on without, and leaves a picture.")
     dashboard = vis.dashboard_on(_new_figure(vis))
-    try:
-        for _ in run.steps():
-            _console.progress(run.told())
-    finally:
-        _console.progress([])
+    for _ in run.steps():
+        _console.progress(run.told())
     path = _script_name() + ".png"
     try:
         earlier = _keep_earlier(path)
@@ -1312,7 +1254,6 @@ def as_movie(vis, run, path):
         for _ in range(2 * writer.fps):
             grab()
     finally:
-        _console.progress([])
         writer.finish()
     _console.say(f"the movie is {path}{earlier}.")
 
@@ -1389,8 +1330,8 @@ class MnistDataVis:
                  histogram4colornum=None, histogram5colornum=None, dpi=70, test_set_size=10000,
                  run_before=True):
         titles = (title1, title2, title3, title4, title5, title6)
-        self._own_titles = [default if title is None else title
-                            for title, default in zip(titles, _TITLES)]
+        self._own_titles = tuple(default if title is None else title
+                                 for title, default in zip(titles, _TITLES))
         self._colors = [_BAND_COLORS[(1 if number is None else number) % len(_BAND_COLORS)]
                         for number in (histogram4colornum, histogram5colornum)]
         self.dpi = dpi
@@ -1400,10 +1341,7 @@ class MnistDataVis:
         self._start_afresh()
 
     def _start_afresh(self):
-        self._titles = list(self._own_titles)
-        self._training, self._test = _Rows(3), _Rows(3)
-        self._bands4, self._bands5 = (_Rows(1 + HISTOGRAM_BUCKETS + 1) for _ in range(2))
-        self._image1 = self._image2 = None
+        self.frame = _EMPTY_FRAME._replace(titles=self._own_titles)
         self._max_test_accuracy = float("nan")
         self._nan_said = False
         self._run = None
@@ -1412,12 +1350,12 @@ class MnistDataVis:
 
     def append_training_curves_data(self, x, accuracy, loss):
         """Adds a point to the training curves: iteration, accuracy in [0, 1] and loss."""
-        self._training.append(x, accuracy, loss)
+        self._append("training", x, accuracy, loss)
         self._check("training loss", x, loss)
 
     def append_test_curves_data(self, x, accuracy, loss):
         """Adds a point to the test curves: iteration, accuracy in [0, 1] and loss."""
-        self._test.append(x, accuracy, loss)
+        self._append("test", x, accuracy, loss)
         if accuracy > self._max_test_accuracy or np.isnan(self._max_test_accuracy):
             self._max_test_accuracy = accuracy
         self._check("test loss", x, loss)
@@ -1427,27 +1365,30 @@ class MnistDataVis:
 
         A title that is given replaces that of panel 4 or 5.
         """
-        for rows, data, title, place in ((self._bands4, datavect1, title1, 3),
-                                         (self._bands5, datavect2, title2, 4)):
-            rows.append(x, *probability_distribution(data))
+        for field, place, data, title in (("bands4", 3, datavect1, title1),
+                                          ("bands5", 4, datavect2, title2)):
             if title is not None:
-                self._titles[place] = title
+                titles = self.frame.titles
+                self.frame = self.frame._replace(
+                    titles=titles[:place] + (title,) + titles[place + 1:])
+            boundaries = probability_distribution(data)
+            self._append(field, x, *boundaries)
             if np.size(data):
-                self._check(f"range of \"{self._titles[place]}\"", x, rows.view[-1, 1])
+                self._check(f"range of \"{self.frame.titles[place]}\"", x, boundaries[0])
 
     def update_image1(self, im):
         """Shows an image in panel 3: uint8 or floats in [0, 1], [height, width] or with channels.
 
         Raises ValueError for another shape, or other than 1, 3 or 4 channels.
         """
-        self._image1 = _checked_image(im)
+        self.frame = self.frame._replace(image1=_checked_image(im))
 
     def update_image2(self, im):
         """Shows an image in panel 6: uint8 or floats in [0, 1], [height, width] or with channels.
 
         Raises ValueError for another shape, or other than 1, 3 or 4 channels.
         """
-        self._image2 = _checked_image(im)
+        self.frame = self.frame._replace(image2=_checked_image(im))
 
     def get_max_test_accuracy(self):
         """Returns the greatest accuracy of the test curve, nan where it has none yet."""
@@ -1457,23 +1398,22 @@ class MnistDataVis:
         """Returns whether the user has stopped the training with SPACE, for the time being."""
         return self._run is not None and self._run.paused
 
+    def _append(self, field, *row):
+        rows = np.vstack([getattr(self.frame, field), np.array(row, float)])
+        self.frame = self.frame._replace(**{field: rows})
+
     def _check(self, what, x, value):
         """Says once why a number may not be finite; the run goes on."""
         if not np.isfinite(value) and not self._nan_said:
             self._nan_said = True
             _console.say(_NAN_NOTICE.format(what, x))
 
-    def _frame(self):
-        """What the panels have to show now."""
-        return _Frame(self._training.view, self._test.view, self._bands4.view, self._bands5.view,
-                      self._image1, self._image2, tuple(self._titles))
-
     # Panels
 
     def dashboard_on(self, figure, layout="0"):
         """The dashboard of this run on a figure, for a place."""
         run = self._run
-        return _Dashboard(figure, self._frame(), run and run.before, run.last if run else np.inf,
+        return _Dashboard(figure, self.frame, run and run.before, run.last if run else np.inf,
                           self._colors, self._test_set_size, layout)
 
     def show_on(self, figure, layout="0"):
@@ -1486,7 +1426,7 @@ class MnistDataVis:
             FigureCanvasAgg(figure)
         with _plain_style():
             dashboard = self.dashboard_on(figure, layout)
-            dashboard.set(self._frame(), self._run.status() if self._run else "")
+            dashboard.set(self.frame, self._run.status() if self._run else "")
             figure.canvas.draw()
         return figure
 
@@ -1533,7 +1473,8 @@ class MnistDataVis:
             sys.stdout.reconfigure(line_buffering=True)
         if self._run is not None:
             self._start_afresh()
-        self._run = run = _Run(compute_step, iterations, updates, self._frame, self._keeps_run)
+        self._run = run = _Run(compute_step, iterations, updates, lambda: self.frame,
+                               self._keeps_run)
         if save_movie:
             path = "tensorflowvisu_video.mp4" if save_movie is True else os.fspath(save_movie)
             place, more = as_movie, [path]

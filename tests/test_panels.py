@@ -620,7 +620,7 @@ def test_an_update_draws_what_a_whole_drawing_draws(elsewhere):
             datavis.append_training_curves_data(i, random.rand(), 200 * random.rand())
             datavis.append_data_histograms(i, random.randn(100) * i, random.randn(10))
             datavis.update_image2(random.randint(0, 255, [700, 1120, 3]).astype(np.uint8))
-            dashboard.show(datavis._frame(), str(i))
+            dashboard.show(datavis.frame, str(i))
         updated = pixels_of(figure)
         figure.canvas.draw()
     assert abs(updated - pixels_of(figure)).max() <= 1
