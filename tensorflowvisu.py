@@ -27,7 +27,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 
 import matplotlib
 import matplotlib.style
@@ -278,7 +277,7 @@ class _Run:
 
     def __init__(self, compute_step, iterations, updates, snapshot, compares):
         self._compute_step = compute_step
-        self._iterations = iterations
+        self.iterations = iterations
         self._updates = updates
         self._snapshot = snapshot
         self._compares = compares
@@ -286,7 +285,6 @@ class _Run:
         self._go.set()
         self._seconds = 0.0
         self._done = 0
-        self.last = iterations - 1
         self.before = _run_before() if compares else None
         self.frame = snapshot()
         self.closed = False  # The user has closed the panels, or a step has raised.
@@ -297,7 +295,7 @@ class _Run:
         """Trains step by step, and yields after each one that got data for the panels."""
         started = time.monotonic()
         try:
-            for i in range(self._iterations):
+            for i in range(self.iterations):
                 if self.paused:
                     self._go.wait()
                     started = time.monotonic() - self._seconds
@@ -312,7 +310,7 @@ class _Run:
                     self._seconds = time.monotonic() - started
                     self.frame = self._snapshot()
                     yield
-            if self._compares and 2 * self._done >= self._iterations:
+            if self._compares and 2 * self._done >= self.iterations:
                 _keep_run(self.frame)
         finally:
             self.over = True
@@ -407,7 +405,7 @@ class _Run:
     def told(self):
         """How far the training is, or what came of it, in parts, the most important one first."""
         if self.over:
-            word = "finished" if self._done == self._iterations else "stopped"
+            word = "finished" if self._done == self.iterations else "stopped"
             parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
             test = self.frame.test[np.isfinite(self.frame.test[:, 1]), 1]
             if len(test):
@@ -416,7 +414,7 @@ class _Run:
                 if self.before:
                     parts[1] += f" (run before: {self.before[1][:, 1].max():.4f})"
             return parts
-        parts = [f"iteration {max(0, self._done - 1):,} of {self.last:,}"]
+        parts = [f"iteration {max(0, self._done - 1):,} of {self.iterations - 1:,}"]
         if mnistdata.latest:
             parts.append(f"epoch {mnistdata.latest.train.epochs_completed + 1}")
         if _digits() == "generated":
@@ -425,7 +423,7 @@ class _Run:
             parts.append("paused: SPACE goes on")
         elif self._seconds:
             rate = self._done / self._seconds
-            parts += [_duration((self._iterations - self._done) / rate) + " left",
+            parts += [_duration((self.iterations - self._done) / rate) + " left",
                       f"{rate:,.0f} iterations/s"]
         return parts
 
@@ -489,9 +487,7 @@ def _run_before():
         found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 4), lines[0])
         if not found or found.group(4) != _digits() or lines[-1]:
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # A file without a row is one more that is damaged.
-            table = np.loadtxt(lines, delimiter=",", ndmin=2)
+        table = np.array([line.split(",") for line in lines[2:-1]], float)
         test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
     except (OSError, ValueError, IndexError):
         return None
@@ -594,8 +590,7 @@ class _Panel(_Cell):
         super().__init__(self.axes)
         self._range = None
         self.axes.tick_params(labelcolor=_QUIET_COLOR, length=3, color=_FRAME_COLOR)
-        for spine in self.axes.spines.values():
-            spine.set_color(_FRAME_COLOR)
+        self.axes.spines[:].set_color(_FRAME_COLOR)
 
     def place(self, x0, y0, x1, y1):
         """Puts the axes and their margins into a rectangle of the figure, in whole pixels."""
@@ -608,13 +603,9 @@ class _Panel(_Cell):
         self.axes.set_visible(True)
         self.small = min(wide, high) < _SMALL
         self.points = _TICK_POINTS * (0.75 if self.small else 1)
-        self.dress()
+        self.axes.tick_params(labelsize=self.points)
         self._title = None
         self._data = [None] * len(self.fields)
-
-    def dress(self):
-        """Sets the sizes of letters, in a small panel or a larger one."""
-        self.axes.tick_params(labelsize=self.points)
 
     def show(self, frame):
         """Moves the artists to what is new in a frame."""
@@ -671,8 +662,8 @@ class _RowsPanel(_Panel):
             0.5, 0.5, "", transform=self.axes.transAxes, ha="center", va="center",
             fontsize=_TICK_POINTS, color=_TEXT_COLOR, clip_on=True))
 
-    def dress(self):
-        super().dress()
+    def place(self, *corners):
+        super().place(*corners)
         x, y = self.axes.xaxis, self.axes.yaxis
         linear = self.axes.get_yscale() == "linear"
         self.axes.locator_params("both" if linear else "x", nbins=3 if self.small else 5,
@@ -709,14 +700,11 @@ class _CurvesPanel(_RowsPanel):
         if before:
             name, test = before
             name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", name)
-            self._before = self._line(_BEFORE_COLOR, 1, "test, run before ({})".format(
-                name if len(name) < 15 else name[:13] + "…"), zorder=1)
-            self._before[0].set_data(test[:, 0], test[:, self.column])
-        self.add(self._line(_TRAINING_COLOR, 1, "training")[0])
-        self.add(self._line(_TEST_COLOR, 2.5, "test")[0])
-
-    def _line(self, color, width, label, **options):
-        return self.axes.plot([], [], color=color, linewidth=width, label=label, **options)
+            self._before = self.axes.plot(
+                test[:, 0], test[:, self.column], color=_BEFORE_COLOR, linewidth=1, zorder=1,
+                label="test, run before ({})".format(name if len(name) < 15 else name[:13] + "…"))
+        for color, width, label in ((_TRAINING_COLOR, 1, "training"), (_TEST_COLOR, 2.5, "test")):
+            self.add(self.axes.plot([], [], color=color, linewidth=width, label=label)[0])
 
     def move(self, training, test):
         for line, rows in zip(self.moving[1:], (training, test)):
@@ -748,8 +736,8 @@ class _CurvesPanel(_RowsPanel):
         for line in self._before:
             line.set_visible(not line.get_visible())
 
-    def dress(self):
-        super().dress()
+    def place(self, *corners):
+        super().place(*corners)
         self._legend = self.axes.legend(
             handles=self.moving[1:] + [line for line in self._before if line.get_visible()],
             loc="lower right" if self.column == 1 else "upper right", framealpha=1,
@@ -815,9 +803,7 @@ class _DigitsPanel(_Panel):
             self.margins = (52,) + self.margins[1:]
         # Titles of neighbours stand at one height, so the picture begins at the top.
         self.axes.set_anchor("N")
-        self.axes.set(xticks=[], yticks=[])
-        for spine in self.axes.spines.values():
-            spine.set_visible(False)
+        self.axes.set(xticks=[], yticks=[], frame_on=False)
         # Antialiased: matplotlib averages where digits are reduced, and shows the pixels of a zoom.
         self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
                                                interpolation="antialiased"))
@@ -879,8 +865,6 @@ class _Dashboard:
         figure.canvas.mpl_connect("resize_event", lambda _: self._arrange())
         self._arrange()
 
-    # Layout
-
     def answer(self, key, axes):
         """Does what a key over some axes asks for; returns whether it is a key of the panels."""
         if key in _LAYOUTS:
@@ -926,8 +910,6 @@ class _Dashboard:
     def _redraw(self):
         self._arrange()
         self.figure.canvas.draw()
-
-    # Drawing
 
     def _on_draw(self, event):
         """Draws the rest over what the canvas has just drawn, which is kept as background."""
@@ -996,7 +978,11 @@ def _find_place():
         return in_window, None
     if screen and os.environ.get("MPLBACKEND", "").lower() == backend:
         return as_picture, f"MPLBACKEND={os.environ['MPLBACKEND']} shows no window"
-    return as_picture, _NO_TOOLKIT if screen and not tkinter else _why_no_window("headless")
+    if screen and not tkinter:
+        return as_picture, _NO_TOOLKIT
+    if screen and chosen:
+        return as_picture, f"matplotlib's backend {backend} shows no window"
+    return as_picture, _why_no_window("headless")
 
 
 def _why_no_window(error):
@@ -1016,9 +1002,8 @@ def _plain_style():
 
 def _new_figure(vis):
     """A figure that needs no display."""
-    vis.figure = figure = Figure(figsize=_INCHES, dpi=vis.dpi)
-    FigureCanvasAgg(figure)
-    return figure
+    vis.figure = Figure(figsize=_INCHES, dpi=vis.dpi)
+    return vis.figure
 
 
 def _open_figure(vis):
@@ -1239,14 +1224,11 @@ def as_movie(vis, run, path):
         writer.grab_frame()
 
     # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
-    masks = hasattr(signal, "pthread_sigmask")  # Windows has none.
-    if masks:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with contextlib.ExitStack() as after:
+        if hasattr(signal, "pthread_sigmask"):  # Windows has none.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            after.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
         writer.setup(dashboard.figure, path, vis.dpi)
-    finally:
-        if masks:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         for _ in run.steps():
             grab()
@@ -1350,15 +1332,13 @@ class MnistDataVis:
 
     def append_training_curves_data(self, x, accuracy, loss):
         """Adds a point to the training curves: iteration, accuracy in [0, 1] and loss."""
-        self._append("training", x, accuracy, loss)
-        self._check("training loss", x, loss)
+        self._append("training", "training loss", x, accuracy, loss)
 
     def append_test_curves_data(self, x, accuracy, loss):
         """Adds a point to the test curves: iteration, accuracy in [0, 1] and loss."""
-        self._append("test", x, accuracy, loss)
+        self._append("test", "test loss", x, accuracy, loss)
         if accuracy > self._max_test_accuracy or np.isnan(self._max_test_accuracy):
             self._max_test_accuracy = accuracy
-        self._check("test loss", x, loss)
 
     def append_data_histograms(self, x, datavect1, datavect2, title1=None, title2=None):
         """Adds a column to the bands of panels 4 and 5: the iteration and any arrays of numbers.
@@ -1371,10 +1351,8 @@ class MnistDataVis:
                 titles = self.frame.titles
                 self.frame = self.frame._replace(
                     titles=titles[:place] + (title,) + titles[place + 1:])
-            boundaries = probability_distribution(data)
-            self._append(field, x, *boundaries)
-            if np.size(data):
-                self._check(f"range of \"{self.frame.titles[place]}\"", x, boundaries[0])
+            what = np.size(data) and f"range of \"{self.frame.titles[place]}\""
+            self._append(field, what, x, *probability_distribution(data))
 
     def update_image1(self, im):
         """Shows an image in panel 3: uint8 or floats in [0, 1], [height, width] or with channels.
@@ -1398,13 +1376,11 @@ class MnistDataVis:
         """Returns whether the user has stopped the training with SPACE, for the time being."""
         return self._run is not None and self._run.paused
 
-    def _append(self, field, *row):
-        rows = np.vstack([getattr(self.frame, field), np.array(row, float)])
-        self.frame = self.frame._replace(**{field: rows})
-
-    def _check(self, what, x, value):
-        """Says once why a number may not be finite; the run goes on."""
-        if not np.isfinite(value) and not self._nan_said:
+    def _append(self, field, what, x, *values):
+        """Adds a row to the frame; says once why its numbers may not be finite: the run goes on."""
+        row = np.array([x, *values], float)
+        self.frame = self.frame._replace(**{field: np.vstack([getattr(self.frame, field), row])})
+        if what and not np.isfinite(row[-1]) and not self._nan_said:
             self._nan_said = True
             _console.say(_NAN_NOTICE.format(what, x))
 
@@ -1412,9 +1388,12 @@ class MnistDataVis:
 
     def dashboard_on(self, figure, layout="0"):
         """The dashboard of this run on a figure, for a place."""
+        if not isinstance(figure.canvas, FigureCanvasAgg):
+            FigureCanvasAgg(figure)
         run = self._run
-        return _Dashboard(figure, self.frame, run and run.before, run.last if run else np.inf,
-                          self._colors, self._test_set_size, layout)
+        end = run.iterations - 1 if run else np.inf
+        return _Dashboard(figure, self.frame, run and run.before, end, self._colors,
+                          self._test_set_size, layout)
 
     def show_on(self, figure, layout="0"):
         """Draws the panels as they are now, with the status line, on a matplotlib figure.
@@ -1422,8 +1401,6 @@ class MnistDataVis:
         layout is the key of the panels that are wanted: "0" all six, "7" the two of curves, and so
         on. Returns the figure; its axes are panels 1 to 6, to be zoomed or saved.
         """
-        if not isinstance(figure.canvas, FigureCanvasAgg):
-            FigureCanvasAgg(figure)
         with _plain_style():
             dashboard = self.dashboard_on(figure, layout)
             dashboard.set(self.frame, self._run.status() if self._run else "")
