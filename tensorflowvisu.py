@@ -22,13 +22,11 @@ import numbers
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-import warnings
 
 import matplotlib
 import matplotlib.style
@@ -38,9 +36,8 @@ from matplotlib.backend_bases import NavigationToolbar2, key_press_handler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
-from matplotlib.transforms import Bbox, IdentityTransform
+from matplotlib.ticker import ScalarFormatter
+from matplotlib.transforms import Bbox
 
 import mnistdata
 
@@ -91,13 +88,9 @@ def _without_start_up_lines():
         sieve.wait()
 
 
-def _no_deprecation(record):
-    """Keeps the wall of text away that TensorFlow prints about its own 1.x functions."""
-    return "deprecated" not in str(record.msg)
-
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-logging.getLogger("tensorflow").addFilter(_no_deprecation)
+# The wall of text that TensorFlow prints about its own 1.x functions stays away, too.
+logging.getLogger("tensorflow").addFilter(lambda record: "deprecated" not in str(record.msg))
 with _without_start_up_lines():
     import tensorflow.compat.v1 as tf
 
@@ -115,30 +108,26 @@ _GLYPHS = (
     (6, 8, 16, 30, 17, 17, 14), (31, 1, 2, 4, 8, 8, 8), (14, 17, 17, 14, 17, 17, 14),
     (14, 17, 17, 15, 1, 2, 12),
 )
-_GLYPH_HEIGHT = 7
-_WHITE_PAPER = (255.0, 255.0, 255.0)
-_RED_PAPER = (255.0, 150.0, 140.0)
+_WHITE_PAPER, _RED_PAPER = (255.0, 255.0, 255.0), (255.0, 150.0, 140.0)
 _LIGHT_LINE = (255.0, 225.0, 220.0)
-_LABEL_INK = (20.0, 40.0, 150.0)
-_ANSWER_INK = (120.0, 0.0, 10.0)
+_LABEL_INK, _ANSWER_INK = (20.0, 40.0, 150.0), (120.0, 0.0, 10.0)
 
 
 def _small_print(classes, scale):
     """The numbers 0 ... classes-1 in small print and then a blank, each with room for its rim.
 
-    Returns ink and rim, float32 [classes+1, height, width], 1 where there is some.
+    Returns ink and rim, float32 [classes+1, height, width, 1], 1 where there is some.
     """
     glyphs = np.array([[[row >> 4 - column & 1 for column in range(5)] for row in glyph]
                        for glyph in _GLYPHS], np.float32)
-    width = 5 if classes <= 10 else 11
-    ink = np.zeros([classes + 1, _GLYPH_HEIGHT, width], np.float32)
+    ink = np.zeros([classes + 1, 7, 5 if classes <= 10 else 11], np.float32)
     for number in range(classes):
         for position, figure in enumerate(str(number)):
             ink[number, :, 6 * position:6 * position + 5] = glyphs[int(figure)]
     ink = ink.repeat(scale, axis=1).repeat(scale, axis=2)
     ink = np.pad(ink, [(0, 0), (1, 1), (1, 1)])
     rim = np.max([np.roll(ink, (y, x), (1, 2)) for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)
-    return ink, rim
+    return ink[..., None], rim[..., None]
 
 
 def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
@@ -176,46 +165,35 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     wrong = tf.not_equal(answer, label)
     order = tf.concat([tf.where(wrong), tf.where(tf.logical_not(wrong))], 0)[:n, 0]
     answer, label, wrong = [tf.gather(tensor, order) for tensor in (answer, label, wrong)]
+
+    # Black ink on white or red paper; a colour image is tinted as if printed on that paper.
     pixels = tf.clip_by_value(tf.cast(tf.gather(X, order), tf.float32), 0.0, 1.0)
+    paper = tf.gather([_WHITE_PAPER, _RED_PAPER], tf.cast(wrong, tf.int32))[:, None, None, :]
+    images = paper * (1.0 - pixels if channels == 1 else pixels)
 
     # The small print grows with the image, and is left out where there is no room for it.
     ink, rim = _small_print(classes, max(1, min(height, width) // 28))
-    high, wide = ink.shape[1:]
-    prints = []
+    high, wide = ink.shape[1:3]
     if high <= height and 2 * wide <= width:
         blank = tf.fill(tf.shape(label), classes)
-        for number, color, left in ((label, _LABEL_INK, 0),
-                                    (answer, _ANSWER_INK, width - wide)):
-            place = [[0, 0], [0, 0], [left, width - wide - left]]
-            prints.append((color, [tf.pad(tf.gather(shapes, tf.where(wrong, number, blank)), place)
-                                   for shapes in (ink, rim)]))
-    light = np.zeros([height, width], np.float32)
-    light[-1:, :] = light[:, -1:] = 1
-    light = light * tf.cast(wrong, tf.float32)[:, None, None]
+        for number, color, left in ((label, _LABEL_INK, 0), (answer, _ANSWER_INK, width - wide)):
+            place = [[0, 0], [height - high, 0], [left, width - wide - left], [0, 0]]
+            inked, rimmed = (tf.pad(tf.gather(shapes, tf.where(wrong, number, blank)), place)
+                             for shapes in (ink, rim))
+            images += rimmed * (paper - images) + inked * (color - paper)
+    light = np.zeros([height, width, 1], np.float32)
+    light[-1:] = light[:, -1:] = 1
+    images += light * tf.cast(wrong, tf.float32)[:, None, None, None] * (_LIGHT_LINE - images)
+    images = tf.cast(tf.round(images), tf.uint8)
 
-    # Black ink on white or red paper; a colour image is tinted as if printed on that paper. One
-    # colour after the other takes a third of the memory.
-    paper = tf.gather(tf.constant([_WHITE_PAPER, _RED_PAPER]), tf.cast(wrong, tf.int32))
     # Only the lines with images are put together; those below them are white without more ado.
     per_line = n // lines
-    count = tf.shape(order)[0]
-    used = (count + per_line - 1) // per_line
-    planes = []
-    for k in range(3):
-        back = paper[:, k, None, None]
-        plane = back * (1.0 - pixels[..., 0] if channels == 1 else pixels[..., k])
-        if prints:
-            foot = plane[:, height - high:]
-            for color, (inked, rimmed) in prints:
-                foot += rimmed * (back - foot) + inked * (color[k] - back)
-            plane = tf.concat([plane[:, :height - high], foot], 1)
-        plane += light * (_LIGHT_LINE[k] - plane)
-        plane = tf.pad(plane, [[0, used * per_line - count], [0, 0], [0, 0]], constant_values=255.0)
-        plane = tf.transpose(tf.reshape(plane, [used, per_line, height, width]), [0, 2, 1, 3])
-        plane = tf.reshape(plane, [used * height, per_line * width])
-        planes.append(tf.cast(tf.round(plane), tf.uint8))
-    mosaic = tf.pad(tf.stack(planes, 2), [[0, (lines - used) * height], [0, 0], [0, 0]],
-                    constant_values=tf.constant(255, tf.uint8))
+    used = (tf.shape(order)[0] + per_line - 1) // per_line
+    images = tf.pad(images, [[0, used * per_line - tf.shape(order)[0]], [0, 0], [0, 0], [0, 0]],
+                    constant_values=255)
+    images = tf.reshape(images, [used, per_line, height, width, 3])
+    mosaic = tf.reshape(tf.transpose(images, [0, 2, 1, 3, 4]), [used * height, per_line * width, 3])
+    mosaic = tf.pad(mosaic, [[0, (lines - used) * height], [0, 0], [0, 0]], constant_values=255)
     return tf.reshape(mosaic, [lines * height, per_line * width, 3])
 
 
@@ -252,28 +230,10 @@ def probability_distribution(data):
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 
 # What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
-# (iteration, 8 boundaries), the two images, the six titles, the last iteration, None where it is
-# not known, and the run before, None where there is none.
-_Frame = collections.namedtuple(
-    "_Frame", "training test bands4 bands5 image1 image2 titles last_iteration before")
-
-# The run before: its script and the rows of its test curves.
-_Before = collections.namedtuple("_Before", "script test")
-
-
-class _Rows:
-    """Rows of numbers that are only ever added to, so that a view of them stays as it is."""
-
-    def __init__(self, columns):
-        self._rows = np.empty([64, columns])
-        self.view = self._rows[:0]
-
-    def append(self, *values):
-        count = len(self.view)
-        if count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        self._rows[count] = values
-        self.view = self._rows[:count + 1]
+# (iteration, 8 boundaries), the two images and the six titles. Nothing in it is ever changed, so
+# whoever has a frame may keep it.
+_Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
+_EMPTY_FRAME = _Frame(*[np.empty([0, columns]) for columns in (3, 3, 9, 9)], None, None, ())
 
 
 class _Console:
@@ -284,105 +244,97 @@ class _Console:
 
     def say(self, text):
         """Prints a notice; standard output is the scripts' own."""
-        self.clear()
+        self.progress([])
         if sys.stderr is not None:
             print("tensorflowvisu: " + text, file=sys.stderr, flush=True)
 
     def progress(self, parts):
         """Shows as many of the parts, the first of them first, as the terminal has room for."""
-        if sys.stderr is None or not sys.stderr.isatty():
+        if sys.stderr is None or not sys.stderr.isatty() or not parts and not self._length:
             return
         try:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         except (OSError, ValueError):
-            width = shutil.get_terminal_size().columns
+            width = 80
         # The last column stays free: some terminals go on to the next line after it.
-        room = (width or 80) - 1
-        text = parts[0][:room]
-        for part in parts[1:]:
-            if len(text) + 2 + len(part) <= room:
-                text += ", " + part
-        print("\r" + text + " " * (self._length - len(text)), end="", file=sys.stderr, flush=True)
+        while len(parts) > 1 and len(", ".join(parts)) >= width:
+            parts = parts[:-1]
+        text = ", ".join(parts)[:width - 1]
+        print("\r" + text.ljust(self._length) + "\r" * (not text), end="", file=sys.stderr,
+              flush=True)
         self._length = len(text)
-
-    def clear(self):
-        if self._length:
-            print("\r" + " " * self._length + "\r", end="", file=sys.stderr, flush=True)
-            self._length = 0
 
 
 _console = _Console()
 
 
 class _Run:
-    """The loop of the training, with its pause, its stop, its progress and its newest frame.
+    """The loop of the training, with its pause, its end, its progress and its newest frame.
 
     The training publishes frames and waits for nobody; the place where they are shown takes the
     newest one whenever it has time to draw.
     """
 
-    def __init__(self, compute_step, iterations, updates, snapshot, keep):
+    def __init__(self, compute_step, iterations, updates, snapshot, compares):
         self._compute_step = compute_step
-        self._iterations = iterations
+        self.iterations = iterations
         self._updates = updates
         self._snapshot = snapshot
-        self._keep = keep
+        self._compares = compares
         self._go = threading.Event()
         self._go.set()
-        self._marks = collections.deque(maxlen=40)
         self._seconds = 0.0
         self._done = 0
+        self.before = _run_before() if compares else None
         self.frame = snapshot()
-        self.stopped = False
+        self.closed = False  # The user has closed the panels, or a step has raised.
         self.interrupted = False
-        self.closed = False
         self.over = False
-        self.error = None
 
     def steps(self):
         """Trains step by step, and yields after each one that got data for the panels."""
         started = time.monotonic()
-        for i in range(self._iterations):
-            if self.paused:
-                self._go.wait()
-                self._marks.clear()
-                started = time.monotonic() - self._seconds
-            if self.stopped:
-                break
-            test, train = self._updates(i)
-            if test or train:
-                _console.clear()
-            self._compute_step(i, test, train)
-            self._done = i + 1
-            if test or train:
-                self._seconds = time.monotonic() - started
-                self._marks.append((self._seconds, self._done))
-                self.frame = self._snapshot()
-                yield i
-        if self._keep and 2 * self._done >= self._iterations:
-            _keep_run(self.frame)
-        self.over = True
+        try:
+            for i in range(self.iterations):
+                if self.paused:
+                    self._go.wait()
+                    started = time.monotonic() - self._seconds
+                if self.closed:
+                    break
+                test, train = self._updates(i)
+                if test or train:
+                    _console.progress([])
+                self._compute_step(i, test, train)
+                self._done = i + 1
+                if test or train:
+                    self._seconds = time.monotonic() - started
+                    self.frame = self._snapshot()
+                    yield
+            if self._compares and 2 * self._done >= self.iterations:
+                _keep_run(self.frame)
+        finally:
+            self.over = True
+            _console.progress([])
 
     @contextlib.contextmanager
     def beside(self):
         """Trains on a thread of its own; raises here what was raised there."""
-        graph, session = tf.get_default_graph(), tf.get_default_session()
-        eager = tf.executing_eagerly()
+        # TensorFlow keeps the defaults for each thread apart.
+        defaults = [] if tf.executing_eagerly() else [tf.get_default_graph()]
+        if tf.get_default_session() is not None:
+            defaults.append(tf.get_default_session())
+        errors = []
 
         def train():
             try:
                 with contextlib.ExitStack() as stack:
-                    # TensorFlow keeps the defaults for each thread apart.
-                    if not eager:
-                        stack.enter_context(graph.as_default())
-                    if session is not None:
-                        stack.enter_context(session.as_default())
+                    for default in defaults:
+                        stack.enter_context(default.as_default())
                     for _ in self.steps():
                         pass
             except BaseException as error:  # The main thread raises it again.
-                self.error = error
-            finally:
-                self.over = True
+                errors.append(error)
+                self.close()
 
         # A training step is short: it shall not wait 5 ms, Python's default, for a drawing's turn.
         interval = sys.getswitchinterval()
@@ -397,14 +349,14 @@ class _Run:
         try:
             yield
         finally:
-            self.stop()
+            self.close()
             thread.join()
             gc.unfreeze()
             if collects:
                 gc.enable()
             sys.setswitchinterval(interval)
-        if self.error:
-            raise self.error
+        if errors:
+            raise errors[0]
 
     @property
     def paused(self):
@@ -417,15 +369,10 @@ class _Run:
         else:
             self._go.clear()
 
-    def stop(self):
-        """Ends the training after the present step."""
-        self.stopped = True
-        self._go.set()
-
     def close(self):
-        """Ends the showing, and with it the training."""
+        """Ends the showing, and the training after its present step."""
         self.closed = True
-        self.stop()
+        self._go.set()
 
     @contextlib.contextmanager
     def interrupts(self, in_notebook):
@@ -451,49 +398,42 @@ class _Run:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def progress(self):
-        """Says how far the training is, in parts, the first of them the most important."""
-        count = f"{self.frame.last_iteration:,}"
-        parts = [f"iteration {max(0, self._done - 1):,} of {count}"]
-        digits = mnistdata.latest
-        if digits:
-            parts.append(f"epoch {digits.train.epochs_completed + 1}")
-        if self.paused:
-            parts.append("paused: SPACE goes on")
-        elif len(self._marks) > 1:
-            (t0, n0), (t1, n1) = self._marks[0], self._marks[-1]
-            rate = (n1 - n0) / max(1e-9, t1 - t0)
-            parts += [_duration((self._iterations - self._done) / rate) + " left",
-                      f"{rate:,.0f} iterations/s"]
-        if digits and digits.generated:
-            parts.insert(2, "generated digits")
-        return parts
-
-    def result(self):
-        """Says what came of a run that is over, in parts."""
-        word = "finished" if self._done == self._iterations else "stopped"
-        parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
-        before, test = self.frame.before, self.frame.test[:, 1]
-        test = test[np.isfinite(test)]
-        if len(test):
-            # A float32 is shown with its own digits, as the scripts print it.
-            text = f"max test accuracy {np.float32(test.max())!s}"
-            parts.append(text + (f" (run before: {before.test[:, 1].max():.4f})" if before else ""))
-        return parts
-
     def status(self):
         """The line under the panels."""
-        return "   ·   ".join(self.result() if self.over else self.progress())
+        return "   ·   ".join(self.told())
+
+    def told(self):
+        """How far the training is, or what came of it, in parts, the most important one first."""
+        if self.over:
+            word = "finished" if self._done == self.iterations else "stopped"
+            parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
+            test = self.frame.test[np.isfinite(self.frame.test[:, 1]), 1]
+            if len(test):
+                # A float32 is shown with its own digits, as the scripts print it.
+                parts.append(f"max test accuracy {np.float32(test.max())!s}")
+                if self.before:
+                    parts[1] += f" (run before: {self.before[1][:, 1].max():.4f})"
+            return parts
+        parts = [f"iteration {max(0, self._done - 1):,} of {self.iterations - 1:,}"]
+        if mnistdata.latest:
+            parts.append(f"epoch {mnistdata.latest.train.epochs_completed + 1}")
+        if _digits() == "generated":
+            parts.append("generated digits")
+        if self.paused:
+            parts.append("paused: SPACE goes on")
+        elif self._seconds:
+            rate = self._done / self._seconds
+            parts += [_duration((self.iterations - self._done) / rate) + " left",
+                      f"{rate:,.0f} iterations/s"]
+        return parts
 
 
 def _duration(seconds):
     """Seconds as 8 s, 2:05 min or 1:02:05 h."""
-    seconds = int(round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60}:{seconds % 60:02} min"
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} h"
+    minutes, seconds = divmod(int(round(seconds)), 60)
+    if minutes < 60:
+        return f"{minutes}:{seconds:02} min" if minutes else f"{seconds} s"
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} h"
 
 
 def _script_name():
@@ -503,15 +443,15 @@ def _script_name():
     return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
 
 
-# The first line of last_run.csv; a file with another one is not ours.
-_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
-
-
 def _digits():
     """Which digits the script uses; runs on different ones are not compared."""
     if mnistdata.latest is None:
         return "its own"
     return "generated" if mnistdata.latest.generated else "MNIST"
+
+
+# The first line of last_run.csv; a file with another one is not ours.
+_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
 
 
 def _keep_run(frame):
@@ -539,24 +479,19 @@ def _keep_run(frame):
 
 
 def _run_before():
-    """The run before, None where there is none on the same digits."""
-    path = os.path.join(DATA, "last_run.csv")
-    pattern = "# " + _HEADER.format(*["(.*)"] * 4)
+    """The run before: its script and the rows of its test curves; None without one like this."""
     try:
-        with open(path, encoding="utf-8") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with open(os.path.join(DATA, "last_run.csv"), encoding="utf-8") as file:
             # A file of ours has a line for every update; one that is far larger is another's.
             lines = file.read(10 ** 8).split("\n")
-            found = re.fullmatch(pattern, lines[0])
-            if not found or found.group(4) != _digits() or lines[-1]:
-                return None
-            table = np.loadtxt(lines, delimiter=",", ndmin=2)
-    except (OSError, ValueError):
+        found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 4), lines[0])
+        if not found or found.group(4) != _digits() or lines[-1]:
+            return None
+        table = np.array([line.split(",") for line in lines[2:-1]], float)
+        test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
+    except (OSError, ValueError, IndexError):
         return None
-    if table.ndim != 2 or table.shape[1] != 5:
-        return None
-    test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
-    return _Before(found.group(1), test) if len(test) else None
+    return (found.group(1), test) if len(test) else None
 
 
 # ---------- The panels ----------
@@ -575,28 +510,12 @@ _SMALL = 200  # Pixels; panels that are narrower or lower have fewer ticks and s
 _MOST_COLUMNS = 1000
 
 
-def _nice_bound(value):
+def _nice_bound(value, steps=(1, 1.5, 2, 3, 5, 7, 10, 15)):
     """The next of 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, ... so that an axis grows in few steps."""
     if value <= 0:
         return 0.0
-    power = 10.0 ** np.floor(np.log10(value))
-    for step in (1, 1.5, 2, 3, 5, 7, 10):
-        if value <= step * power * (1 + 1e-9):
-            return step * power
-    return 10 * power
-
-
-def _iteration_bound(last, run_end):
-    """The end of the iteration axis: 100, 500, 1000, 2000, ..., and at most the run's own end."""
-    bound = 100
-    for factor in (5, 2, 2, 2.5) + (2, 2, 2.5) * 20:
-        if last <= bound:
-            break
-        bound *= factor
-    if run_end is None or last > run_end:
-        return bound
-    # A run of 300 ends with iteration 299, its axis at 300; one of 2001 at 2000.
-    return min(bound, run_end + 1 if (run_end + 1) % 10 == 0 else run_end or 1)
+    bounds = 10 ** np.floor(np.log10(value)) * np.array(steps)
+    return bounds[bounds > value * (1 - 1e-9)][0]
 
 
 def _iteration_text(x, _=None):
@@ -616,279 +535,233 @@ class _Numbers(ScalarFormatter):
         return f"{x:,.0f}" if abs(x) >= 1000 and not self.get_offset() else text
 
 
-def _shortened(text, length):
-    return text if len(text) <= length else text[:max(0, length - 1)].rstrip() + "…"
+class _Cell:
+    """A part of the figure that is drawn by itself: what stands still, and what moves over it.
+
+    What stands still is drawn once and kept as a background, over which the rest is drawn at every
+    update. matplotlib knows which artists are stale, that is have changed since they were drawn.
+    """
+
+    def __init__(self, still):
+        self.still = still
+        self.moving = []
+
+    def add(self, artist):
+        # An animated artist is left out when the figure is drawn as a whole, and where it is stale
+        # the axes that it stands on are not.
+        artist.set_animated(True)
+        self.moving.append(artist)
+        return artist
+
+    def place(self, x0, y0, x1, y1):
+        """Takes a rectangle of the figure, in whole pixels."""
+        self.cell = Bbox([[x0, y0], [x1, y1]])
+
+    def is_stale(self):
+        return any(artist.stale for artist in [self.still] + self.moving)
+
+    def keep(self, canvas):
+        """Keeps the cell, which has been drawn without the moving artists, as background."""
+        self._background = canvas.copy_from_bbox(self.cell)
+
+    def draw(self, canvas):
+        """Draws the moving artists over the background, which is made anew where it is stale."""
+        if self.still.stale:
+            (x0, y0), (x1, y1) = self.cell.get_points().astype(int)
+            np.asarray(canvas.buffer_rgba())[::-1][y0:y1, x0:x1] = 255
+            self.still.draw(canvas.get_renderer())
+            self.keep(canvas)
+        canvas.restore_region(self._background)
+        for artist in self.moving:
+            artist.draw(canvas.get_renderer())
+        for artist in [self.still] + self.moving:
+            artist.stale = False  # An empty text is not drawn, and forgets to say so.
 
 
-class _Panel:
-    """One of the six panels: its axes, its moving artists and the range that it set itself."""
+class _Panel(_Cell):
+    """One of the six panels: its axes, the data that they show and the range that it set itself."""
 
     fields = ()  # The fields of a frame that it shows.
     margins = 22, 22, 12, 34  # Room around it, in points: left, right, bottom, top.
 
     def __init__(self, figure, number):
         self.number = number
-        self.axes = figure.add_axes([0, 0, 1, 1], label=f"panel {number}")
-        self.artists = []
-        self._background = None
+        self.axes = figure.add_axes([0, 0, 1, 1])
+        super().__init__(self.axes)
         self._range = None
-        self.axes.tick_params(labelsize=_TICK_POINTS, labelcolor=_QUIET_COLOR, length=3,
-                              color=_FRAME_COLOR)
-        for spine in self.axes.spines.values():
-            spine.set_color(_FRAME_COLOR)
+        self.axes.tick_params(labelcolor=_QUIET_COLOR, length=3, color=_FRAME_COLOR)
+        self.axes.spines[:].set_color(_FRAME_COLOR)
 
-    def add(self, artist):
-        # An animated artist is left out when the figure is drawn as a whole, so that what is left
-        # can be kept as the background of the pictures to come.
-        artist.set_animated(True)
-        self.artists.append(artist)
-        return artist
-
-    # Data
-
-    def differs(self, before, frame):
-        """Whether a frame has anything for this panel that the one before did not have."""
-        return before.titles != frame.titles or any(
-            getattr(before, field) is not getattr(frame, field) for field in self.fields)
+    def place(self, x0, y0, x1, y1):
+        """Puts the axes and their margins into a rectangle of the figure, in whole pixels."""
+        super().place(x0, y0, x1, y1)
+        figure = self.axes.figure
+        left, right, bottom, top = (margin * figure.dpi / 72 for margin in self.margins)
+        wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - bottom - top)
+        self.axes.set_position(Bbox.from_bounds(x0 + left, y0 + bottom, wide, high).transformed(
+            figure.transFigure.inverted()))
+        self.axes.set_visible(True)
+        self.small = min(wide, high) < _SMALL
+        self.points = _TICK_POINTS * (0.75 if self.small else 1)
+        self.axes.tick_params(labelsize=self.points)
+        self._title = None
+        self._data = [None] * len(self.fields)
 
     def show(self, frame):
-        """Moves the artists to a frame's data; returns whether the axes are to be drawn anew."""
-        titled = self._set_title(frame.titles[self.number - 1])
-        return self.move(frame) or titled
+        """Moves the artists to what is new in a frame."""
+        data = [getattr(frame, field) for field in self.fields]
+        if any(new is not old for new, old in zip(data, self._data)):
+            self._data = data
+            self.move(*data)
+        title = " ".join(str(frame.titles[self.number - 1]).split())
+        if title == self._title:
+            return
+        self._title = title
+        # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
+        words = self.axes.set_title(title, y=1.005, color=_TEXT_COLOR,
+                                    fontsize=_TITLE_POINTS * self.points / _TICK_POINTS)
+        renderer = self.axes.figure.canvas.get_renderer()
+        while len(title) > 1 and words.get_window_extent(renderer).width > self.cell.width - 8:
+            title = title[:-2].rstrip() + "…"
+            words.set_text(title)
 
-    def move(self, frame):
+    def move(self, *data):
+        """Moves the artists to the data of its fields."""
         raise NotImplementedError
 
-    # Range
-
-    @property
-    def zoomed(self):
-        """Whether the user has chosen a range of their own."""
-        return self._range is not None and self._range != self.limits
-
-    @property
-    def limits(self):
-        """The range that is shown: left, right, bottom, top."""
-        return self.axes.get_xlim() + self.axes.get_ylim()
-
     def follow(self, *limits):
-        """Shows a range, unless the user has zoomed; returns whether that is another one."""
-        if self.zoomed or self.limits == limits:
-            self._range = self._range or limits
-            return False
-        self.axes.set_xlim(limits[:2])
-        self.axes.set_ylim(limits[2:])
-        self._range = self.limits
-        return True
+        """Shows a range, unless the user has zoomed.
+
+        The one range that is remembered is the last that the run has set: where the axes show
+        another one, the user has chosen it.
+        """
+        shown = self.axes.get_xlim() + self.axes.get_ylim()
+        if self._range in (None, shown):
+            if shown != limits:
+                self.axes.set(xlim=limits[:2], ylim=limits[2:])
+            self._range = self.axes.get_xlim() + self.axes.get_ylim()
 
     def unzoom(self):
         """Gives the range back to the run, which sets it with the next data."""
         self._range = None
-
-    # Place
-
-    def place(self, x0, y0, x1, y1):
-        """Puts the axes and their margins into a box of the figure, in pixels."""
-        figure = self.axes.figure
-        width, height = figure.bbox.size
-        left, right, bottom, top = (margin * figure.dpi / 72 for margin in self.margins)
-        wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - bottom - top)
-        self.cell = Bbox([[x0, y0], [x1, y1]])
-        self.axes.set_position([(x0 + left) / width, (y0 + bottom) / height,
-                                wide / width, high / height])
-        self.axes.set_visible(True)
-        self.dress(small=min(wide, high) < _SMALL)
-        self._title = None
-
-    def dress(self, small):
-        """Sets the sizes of letters, in a small panel or a larger one."""
-        self.axes.tick_params(labelsize=_TICK_POINTS * (0.8 if small else 1))
-        self.axes.title.set_fontsize(_TITLE_POINTS * (0.75 if small else 1))
-
-    def _set_title(self, title):
-        """Returns whether the title is another one than before."""
-        if title == self._title:
-            return False
-        self._title = title
-        text = " ".join(str(title).split())
-        # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
-        self.axes.set_title(text, fontsize=self.axes.title.get_fontsize(), color=_TEXT_COLOR,
-                            y=1.005)
-        renderer = self.axes.figure.canvas.get_renderer()
-        room = self.cell.width - 8
-        for length in range(len(text) - 1, 0, -1):
-            if self.axes.title.get_window_extent(renderer).width <= room:
-                break
-            self.axes.title.set_text(_shortened(text, length))
-        return True
-
-    # Drawing
-
-    def inside(self):
-        """The box within the axes' frame, in pixels, where the moving artists are."""
-        (x0, y0), (x1, y1) = self.axes.bbox.get_points()
-        return Bbox([[int(x0) - 2, int(y0) - 2], [int(x1) + 3, int(y1) + 3]])
-
-    def prepare(self):
-        """What depends on the size in which the panel is seen, before it is drawn."""
-
-    def draw(self, renderer, keep):
-        """Draws the moving artists over the background, which is kept first or put back."""
-        canvas = self.axes.figure.canvas
-        if keep:
-            self._background = canvas.copy_from_bbox(self.inside())
-        else:
-            canvas.restore_region(self._background)
-        self.prepare()
-        for artist in self.artists:
-            artist.draw(renderer)
 
 
 class _RowsPanel(_Panel):
     """A panel of rows that grow with the iterations, with two axes, a quiet grid and few ticks."""
 
     margins = 52, 22, 40, 34
+    column = 1  # Of the rows, that has to be finite: in the curves 1 is accuracy, 2 loss.
 
-    def __init__(self, figure, number):
+    def __init__(self, figure, number, end):
         super().__init__(figure, number)
+        # A run of 300 ends with iteration 299, its axis at 300; one of 2001 at 2000.
+        self._end = end + 1 if (end + 1) % 10 == 0 else max(1, end)
         self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
         self.axes.set_axisbelow(True)
-        self.axes.set_xlabel("iteration", fontsize=_TICK_POINTS, color=_QUIET_COLOR)
         self.note = self.add(self.axes.text(
             0.5, 0.5, "", transform=self.axes.transAxes, ha="center", va="center",
             fontsize=_TICK_POINTS, color=_TEXT_COLOR, clip_on=True))
 
-    def dress(self, small):
-        super().dress(small)
-        ticks = 3 if small else 5
-        self.axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
-        self.axes.xaxis.set_major_formatter(FuncFormatter(_iteration_text))
-        if self.axes.get_yscale() == "linear":
-            self.axes.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
-            self.axes.yaxis.set_major_formatter(_Numbers())
-        self.axes.yaxis.get_offset_text().set(fontsize=_TICK_POINTS * 0.8, color=_QUIET_COLOR)
-        high = max(1, self.axes.bbox.height)
-        self.axes.xaxis.set_label_coords(0.5, -21 * self.axes.figure.dpi / 72 / high)
+    def place(self, *corners):
+        super().place(*corners)
+        x, y = self.axes.xaxis, self.axes.yaxis
+        linear = self.axes.get_yscale() == "linear"
+        self.axes.locator_params("both" if linear else "x", nbins=3 if self.small else 5,
+                                 steps=[1, 2, 2.5, 5, 10])
+        x.set_major_formatter(_iteration_text)
+        if linear:
+            y.set_major_formatter(_Numbers())
+        y.get_offset_text().set(fontsize=self.points, color=_QUIET_COLOR)
+        x.set_label_text("iteration", fontsize=self.points, color=_QUIET_COLOR)
+        x.set_label_coords(0.5, -21 * self.axes.figure.dpi / 72 / max(1, self.axes.bbox.height))
 
-    def explain(self, rows, values):
-        """Says in the panel from where on there is nothing to draw."""
-        known = np.flatnonzero(np.isfinite(values))
-        lost = known[-1] + 1 if len(known) else 0
-        text = ""
-        if lost < len(rows):
-            text = f"no finite numbers (nan)\nfrom iteration {rows[lost, 0]:,.10g} on"
-        self.note.set_text(text)
+    def settle(self, bottom, top, *tables):
+        """Follows the rows, and says in the panel from where on there is nothing to draw."""
+        rows = tables[0] if len(tables[0]) else tables[-1]
+        known = rows[np.isfinite(rows[:, self.column]), 0].max(initial=-np.inf)
+        lost = rows[rows[:, 0] > known, 0]
+        self.note.set_text(
+            f"no finite numbers (nan)\nfrom iteration {lost.min():,.10g} on" if len(lost) else "")
+        last = np.concatenate(tables)[:, 0].max(initial=0)
+        end = _nice_bound(max(100, last), (1, 2, 5, 10, 20))
+        self.follow(0, end if last > self._end else min(end, self._end), bottom, top)
 
 
 class _CurvesPanel(_RowsPanel):
     """A curve of the training batches and one of the test digits, against the iteration."""
 
-    fields = "training", "test", "before"
-    column = None  # Of the rows: 1 the accuracy, 2 the loss.
-    legend_place = None
+    fields = "training", "test"
 
-    def __init__(self, figure, number):
-        super().__init__(figure, number)
+    def __init__(self, figure, number, end, before):
+        super().__init__(figure, number, end)
+        self.column = number
         # The run before stands still, so it is part of the background, behind everything else.
-        self.before, = self.axes.plot([], [], color=_BEFORE_COLOR, linewidth=1, zorder=1)
-        self.training, = self.axes.plot([], [], color=_TRAINING_COLOR, linewidth=1,
-                                        label="training")
-        self.test, = self.axes.plot([], [], color=_TEST_COLOR, linewidth=2.5, label="test")
-        self.before.set_visible(False)
-        self.add(self.training)
-        self.add(self.test)
-        self._small = False
-        self._legend_background = None
+        self._before = []
+        if before:
+            name, test = before
+            name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", name)
+            self._before = self.axes.plot(
+                test[:, 0], test[:, self.column], color=_BEFORE_COLOR, linewidth=1, zorder=1,
+                label="test, run before ({})".format(name if len(name) < 15 else name[:13] + "…"))
+        for color, width, label in ((_TRAINING_COLOR, 1, "training"), (_TEST_COLOR, 2.5, "test")):
+            self.add(self.axes.plot([], [], color=color, linewidth=width, label=label)[0])
 
-    def move(self, frame):
-        lines = [(self.training, frame.training), (self.test, frame.test)]
-        changed = False
-        if frame.before and not self.before.get_label().startswith("test"):
-            lines.append((self.before, frame.before.test))
-            number = re.match(r"mnist_(\d+\.\d+)_", frame.before.script)
-            name = number.group(1) if number else _shortened(frame.before.script, 14)
-            self.before.set_label(f"test, run before ({name})")
-            self.show_before(True)
-            changed = True
-        for line, rows in lines:
+    def move(self, training, test):
+        for line, rows in zip(self.moving[1:], (training, test)):
             # A value that is not finite, nan or an infinity, is a gap in the curve.
             values = np.where(np.isfinite(rows[:, self.column]), rows[:, self.column], np.nan)
             line.set_data(rows[:, 0], values)
-        rows = frame.training if len(frame.training) else frame.test
-        self.explain(rows, rows[:, self.column])
-        last = max([rows[-1, 0] for rows in (frame.training, frame.test) if len(rows)] or [0])
-        end = _iteration_bound(last, frame.last_iteration)
-        return self.follow(0, end, *self.heights(frame)) or changed
+        self.settle(*self._heights(training, test), training, test)
 
-    def heights(self, frame):
+    def _heights(self, training, test):
         """The range of the vertical axis: bottom, top."""
-        raise NotImplementedError
-
-    def show_before(self, shown):
-        """Shows or hides the curve of the run before, where there is one."""
-        self.before.set_visible(shown and self.before.get_label().startswith("test"))
-        self._set_legend()
-
-    def dress(self, small):
-        super().dress(small)
-        self._small = small
-        self._set_legend()
-
-    def _set_legend(self):
-        lines = [self.training, self.test] + [self.before] * self.before.get_visible()
-        legend = self.axes.legend(
-            handles=lines, loc=self.legend_place, framealpha=1, edgecolor="#dddddd",
-            fontsize=_TICK_POINTS * (0.75 if self._small else 1), handlelength=1.5,
-            borderpad=0.3, labelspacing=0.3, labelcolor=_TEXT_COLOR)
-        legend.set_draggable(True)
-
-    def draw(self, renderer, keep):
-        # The curves go behind the legend: its picture is laid over them.
-        canvas = self.axes.figure.canvas
-        if keep:
-            box = self.axes.get_legend().get_window_extent(renderer).padded(1)
-            self._legend_background = canvas.copy_from_bbox(box)
-        super().draw(renderer, keep)
-        canvas.restore_region(self._legend_background)
-
-
-class _AccuracyPanel(_CurvesPanel):
-    column = 1
-    legend_place = "lower right"
-
-    def heights(self, frame):
-        return 0, 1
-
-
-class _LossPanel(_CurvesPanel):
-    column = 2
-    legend_place = "upper right"
-
-    def heights(self, frame):
-        losses = np.concatenate([frame.training[:, 2], frame.test[:, 2]])
-        losses = losses[np.isfinite(losses)]
+        if self.column == 1:
+            return 0, 1
         if self.axes.get_yscale() == "log":
-            losses = losses[losses > 0]
+            losses = np.concatenate([training[:, 2], test[:, 2]])
+            losses = losses[np.isfinite(losses) & (losses > 0)]
             low, high = (losses.min(), losses.max()) if len(losses) else (1, 100)
             return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
-        recent = np.concatenate([frame.training[-10:, 2], frame.test[-2:, 2]])
+        recent = np.concatenate([training[-10:, 2], test[-2:, 2], [0]])
         recent = recent[np.isfinite(recent)]
-        if not len(recent):
-            return 0, 100
         return -_nice_bound(-recent.min()), max(100, _nice_bound(recent.max()))
 
-    def set_logarithmic(self, wanted):
-        """Has the axis of the loss grow by powers of ten, or evenly again."""
-        self.axes.set_yscale("log" if wanted else "linear")
+    def set_scale(self, name):
+        """Has the vertical axis grow evenly, "linear", or by powers of ten, "log"."""
+        self.axes.set_yscale(name)
         self.unzoom()
-        self.dress(self._small)
+
+    def toggle_before(self):
+        """Shows or hides the curve of the run before, where there is one."""
+        for line in self._before:
+            line.set_visible(not line.get_visible())
+
+    def place(self, *corners):
+        super().place(*corners)
+        self._legend = self.axes.legend(
+            handles=self.moving[1:] + [line for line in self._before if line.get_visible()],
+            loc="lower right" if self.column == 1 else "upper right", framealpha=1,
+            edgecolor="#dddddd", labelcolor=_TEXT_COLOR, fontsize=self.points, handlelength=1.5,
+            borderpad=0.3, labelspacing=0.3)
+        self._legend.set_draggable(True)
+
+    # The curves go behind the legend: its picture is laid over them.
+
+    def keep(self, canvas):
+        super().keep(canvas)
+        self._legend_background = canvas.copy_from_bbox(
+            self._legend.get_window_extent(canvas.get_renderer()).padded(1))
+
+    def draw(self, canvas):
+        super().draw(canvas)
+        canvas.restore_region(self._legend_background)
 
 
 class _BandsPanel(_RowsPanel):
     """Seven percentile bands over time, darker toward the median."""
 
-    def __init__(self, figure, number, field, color):
-        super().__init__(figure, number)
+    def __init__(self, figure, number, end, field, color):
+        super().__init__(figure, number, end)
         self.fields = (field,)
         # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
         base = np.array(matplotlib.colors.to_rgb(color))
@@ -896,8 +769,7 @@ class _BandsPanel(_RowsPanel):
         self.bands = self.add(PolyCollection([], facecolors=shades, edgecolors="none"))
         self.axes.add_collection(self.bands, autolim=False)
 
-    def move(self, frame):
-        rows = getattr(frame, self.fields[0])
+    def move(self, rows):
         finite = np.isfinite(rows[:, 1:]).all(axis=1)
         # More columns than pixels would be drawn for nothing.
         step = 1 + len(rows) // _MOST_COLUMNS
@@ -913,14 +785,11 @@ class _BandsPanel(_RowsPanel):
                 polygons.append(np.column_stack([np.concatenate([x, x[::-1]]),
                                                  np.concatenate([low, high[::-1]])]))
         self.bands.set_verts(polygons)
-        self.explain(rows, rows[:, 1])
-        known = rows[finite, 1:]
-        bottom, top = (-_nice_bound(-known.min()), _nice_bound(known.max())) if len(known) else (
-            0, 0)
+        known = np.append(rows[finite, 1:], 0)
+        bottom, top = -_nice_bound(-known.min()), _nice_bound(known.max())
         if bottom == top:
             bottom, top = -0.1, 0.1
-        last = rows[-1, 0] if len(rows) else 0
-        return self.follow(0, _iteration_bound(last, frame.last_iteration), bottom, top)
+        self.settle(bottom, top, rows)
 
 
 class _DigitsPanel(_Panel):
@@ -930,64 +799,33 @@ class _DigitsPanel(_Panel):
         super().__init__(figure, number)
         self.fields = (field,)
         self._test_set_size = test_set_size
-        self._picture = None
-        self._reduced = None
         if test_set_size:
             self.margins = (52,) + self.margins[1:]
         # Titles of neighbours stand at one height, so the picture begins at the top.
         self.axes.set_anchor("N")
-        self.axes.set(xticks=[], yticks=[])
-        for spine in self.axes.spines.values():
-            spine.set_visible(False)
-        self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8)))
-        self.image.set_visible(False)
+        self.axes.set(xticks=[], yticks=[], frame_on=False)
+        # Antialiased: matplotlib averages where digits are reduced, and shows the pixels of a zoom.
+        self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
+                                               interpolation="antialiased"))
 
-    def move(self, frame):
-        picture = getattr(frame, self.fields[0])
-        if picture is None:
-            return False
-        changed = self._picture is None or picture.shape != self._picture.shape
-        self._picture, self._reduced = picture, None
+    def move(self, picture):
         height, width = picture.shape[:2]
-        if changed:
-            self.image.set_extent((-0.5, width - 0.5, height - 0.5, -0.5))
-            self.image.set_visible(True)
+        extent = -0.5, width - 0.5, height - 0.5, -0.5
+        self.image.set_data(picture)
+        if extent != tuple(self.image.get_extent()) or not self.image.get_visible():
+            self.image.set(extent=extent, visible=True)
             self._set_scale(height, width)
             self.unzoom()
-        return self.follow(-0.5, width - 0.5, height - 0.5, -0.5) or changed
+        self.follow(*extent)
 
     def _set_scale(self, height, width):
         """Names, beside digits of 28x28 pixels, the share of the test set that they stand for."""
-        self.axes.set_yticks([])
         shown = height * width // 28 ** 2 if height % 28 == width % 28 == 0 else 0
-        if self._test_set_size and 0 < shown <= self._test_set_size:
-            steps = np.linspace(0, 1, 6)
-            self.axes.set_yticks(steps * height - 0.5)
-            self.axes.set_yticklabels([f"{100 - 100 * step * shown / self._test_set_size:.4g}%"
-                                       for step in steps])
-
-    def prepare(self):
-        if self._picture is None:
-            return
-        left, right = self.axes.get_xlim()
-        pixels = self.axes.get_window_extent().width / abs(right - left)
-        # A mosaic far larger than its panel is averaged down first, for legible digits. Enlarged
-        # digits look best smoothed a little, the pixels of a zoom as pixels.
-        factor = max(1, int(1 / pixels + 0.15))
-        if factor != self._reduced:
-            self._reduced = factor
-            self.image.set_data(_averaged(self._picture, factor))
-        self.image.set_interpolation("bilinear" if pixels < 2.5 else "nearest")
-
-
-def _averaged(picture, factor):
-    """A picture reduced by a whole factor, each pixel the mean of those it stands for."""
-    if factor == 1:
-        return picture
-    height, width = (size // factor for size in picture.shape[:2])
-    blocks = picture[:height * factor, :width * factor].reshape(height, factor, width, factor, 4)
-    rows = sum(blocks[:, k].astype(np.uint16) for k in range(factor))
-    return (sum(rows[:, :, k] for k in range(factor)) // factor ** 2).astype(np.uint8)
+        fits = self._test_set_size and 0 < shown <= self._test_set_size
+        steps = np.linspace(0, 1, 6 if fits else 0)
+        self.axes.set_yticks(steps * height - 0.5)
+        self.axes.set_yticklabels([f"{100 - 100 * step * shown / self._test_set_size:.4g}%"
+                                   for step in steps])
 
 
 # ---------- The dashboard ----------
@@ -1004,60 +842,50 @@ _STATUS_HEIGHT = 24  # Points.
 class _Dashboard:
     """The six panels and the status line, on a matplotlib figure of any backend.
 
-    What stands still is drawn once and kept as a background. An update puts the backgrounds back
-    and draws the curves, bands and digits over them, so it costs a fraction of a whole drawing.
+    frame   what is shown at first
+    before  the run before, or None
+    end     the last iteration of the run
+    colors  those of panels 4 and 5
     """
 
-    def __init__(self, figure, frame, colors, test_set_size, layout="0"):
+    def __init__(self, figure, frame, before, end, colors, test_set_size, layout="0"):
         self.figure = figure
         self._frame = frame
         self._layout = layout
-        self._arranged_for = None
-        self._drawn = False
         figure.patch.set_facecolor("white")
-        self._eraser = Rectangle((0, 0), 0, 0, facecolor="white", edgecolor="none",
-                                 transform=IdentityTransform())
-        self._panels = [
-            _AccuracyPanel(figure, 1), _LossPanel(figure, 2), _DigitsPanel(figure, 3, "image1"),
-            _BandsPanel(figure, 4, "bands4", colors[0]),
-            _BandsPanel(figure, 5, "bands5", colors[1]),
-            _DigitsPanel(figure, 6, "image2", test_set_size),
-        ]
-        self._status = figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
-                                   verticalalignment="center")
+        self._curves = [_CurvesPanel(figure, number, end, before) for number in (1, 2)]
+        self._panels = self._curves + [
+            _DigitsPanel(figure, 3, "image1"),
+            _BandsPanel(figure, 4, end, "bands4", colors[0]),
+            _BandsPanel(figure, 5, end, "bands5", colors[1]),
+            _DigitsPanel(figure, 6, "image2", test_set_size)]
+        self._status = _Cell(figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
+                                         verticalalignment="center"))
         figure.canvas.mpl_connect("draw_event", self._on_draw)
         figure.canvas.mpl_connect("resize_event", lambda _: self._arrange())
         self._arrange()
 
-    # Layout
-
-    def select(self, layout):
-        """Shows the panels of one of the _LAYOUTS, over the whole figure."""
-        self._layout = layout
+    def answer(self, key, axes):
+        """Does what a key over some axes asks for; returns whether it is a key of the panels."""
+        if key in _LAYOUTS:
+            self._layout = key
+        elif key == "b":
+            for panel in self._curves:
+                panel.toggle_before()
+        elif key == "l":
+            if axes is self._curves[1].axes:
+                self._curves[1].set_scale("linear" if axes.get_yscale() == "log" else "log")
+        else:
+            return False
         self._redraw()
+        return True
 
     def unzoom(self):
         """Gives the ranges of all panels back to the run."""
+        self._curves[1].set_scale("linear")
         for panel in self._panels:
             panel.unzoom()
-        self._panels[1].set_logarithmic(False)
         self._redraw()
-
-    def toggle_logarithm(self, axes):
-        """Changes the axis of the loss, if these are its axes, between even and logarithmic."""
-        if axes is self._panels[1].axes:
-            self._panels[1].set_logarithmic(axes.get_yscale() == "linear")
-            self._redraw()
-
-    def toggle_before(self):
-        """Shows or hides the run before."""
-        for panel in self._panels[:2]:
-            panel.show_before(not panel.before.get_visible())
-        self._redraw()
-
-    def _visible(self):
-        numbers = [number for line in _LAYOUTS[self._layout][0] for number in line]
-        return [self._panels[number - 1] for number in numbers]
 
     def _arrange(self):
         """Gives every visible panel its cell."""
@@ -1073,16 +901,15 @@ class _Dashboard:
         for row, line in enumerate(lines):
             for column, number in enumerate(line):
                 self._panels[number - 1].place(x[column], y[row + 1], x[column + 1], y[row])
-        self._status.set_position((12 * self.figure.dpi / 72 / width, status / 2 / height))
-        self._status_cell = Bbox([[0, 0], [int(width), y[-1]]])
-        for panel in self._visible():
+        self._visible = [self._panels[number - 1] for line in lines for number in line]
+        for panel in self._visible:
             panel.show(self._frame)
+        self._status.place(0, 0, x[-1], y[-1])
+        self._status.still.set_position((12 * self.figure.dpi / 72 / width, status / 2 / height))
 
     def _redraw(self):
         self._arrange()
         self.figure.canvas.draw()
-
-    # Drawing
 
     def _on_draw(self, event):
         """Draws the rest over what the canvas has just drawn, which is kept as background."""
@@ -1092,46 +919,30 @@ class _Dashboard:
             # The window moved to a screen of other resolution.
             self._redraw()
             return
-        for panel in self._visible():
-            panel.draw(event.renderer, keep=True)
+        for cell in self._visible + [self._status]:
+            cell.keep(self.figure.canvas)
+            cell.draw(self.figure.canvas)
         self._drawn = True
 
     def set(self, frame, status):
         """Takes a frame and a status line, for a picture that is drawn or saved as a whole."""
-        before, self._frame = self._frame, frame
-        self._status.set_text(status)
-        for panel in self._visible():
-            if panel.differs(before, frame):
-                panel.show(frame)
-            panel.prepare()
+        self._frame = frame
+        self._status.still.set_text(status)
+        for panel in self._visible:
+            panel.show(frame)
 
     def show(self, frame, status):
-        """Draws a frame and a status line; returns the boxes, in pixels, of what has changed."""
+        """Draws what is new in a frame and a status line, and brings it to the screen."""
+        canvas = self.figure.canvas
+        self.set(frame, status)
+        stale = [cell for cell in self._visible + [self._status] if cell.is_stale()]
         if not self._drawn:
-            self.set(frame, status)
-            self.figure.canvas.draw()
-            return [self.figure.bbox]
-        renderer = self.figure.canvas.get_renderer()
-        before, self._frame = self._frame, frame
-        boxes = []
-        for panel in self._visible():
-            if panel.differs(before, frame):
-                anew = panel.show(frame)
-                if anew:
-                    self._erase(panel.cell, renderer)
-                    panel.axes.draw(renderer)
-                panel.draw(renderer, keep=anew)
-                boxes.append(panel.cell if anew else panel.inside())
-        if status != self._status.get_text():
-            self._status.set_text(status)
-            self._erase(self._status_cell, renderer)
-            self._status.draw(renderer)
-            boxes.append(self._status_cell)
-        return boxes
-
-    def _erase(self, box, renderer):
-        self._eraser.set_bounds(*box.bounds)
-        self._eraser.draw(renderer)
+            canvas.draw()
+        else:
+            for cell in stale:
+                cell.draw(canvas)
+        if stale:
+            canvas.blit()
 
 
 # ---------- The places ----------
@@ -1142,17 +953,22 @@ _NO_TOOLKIT = ("matplotlib finds no toolkit for a window here (install Tk, for e
 
 def _find_place():
     """Returns the function for the place where the panels are shown, and why it is no live one."""
+    display = os.environ.get("DISPLAY")
+    screen = display or os.environ.get("WAYLAND_DISPLAY") or not sys.platform.startswith("linux")
+    try:
+        import tkinter
+    except ImportError:
+        tkinter = None
     # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
     # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
     chosen = isinstance(dict.__getitem__(matplotlib.rcParams, "backend"), str)
-    display = os.environ.get("DISPLAY")
     try:
-        if not chosen and (sys.platform == "win32" or display) and _has_tk():
+        if tkinter and not chosen and (display or sys.platform == "win32"):
             matplotlib.use("TkAgg")
         # Where there is no choice yet, this takes the first toolkit that works here.
         import matplotlib.pyplot as _  # noqa: F401
     except ImportError as error:
-        return as_picture, _why_no_window(error) if _has_tk() else _NO_TOOLKIT
+        return as_picture, _why_no_window(error) if tkinter else _NO_TOOLKIT
     backend = matplotlib.get_backend().lower()
     if any(name in backend for name in ("inline", "ipympl", "nbagg", "widget")):
         return in_notebook, None
@@ -1160,28 +976,22 @@ def _find_place():
         return in_browser, None
     if backend not in ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template"):
         return in_window, None
-    if sys.platform.startswith("linux") and not (display or os.environ.get("WAYLAND_DISPLAY")):
-        return as_picture, "there is no display"
-    if os.environ.get("MPLBACKEND", "").lower() == backend:
+    if screen and os.environ.get("MPLBACKEND", "").lower() == backend:
         return as_picture, f"MPLBACKEND={os.environ['MPLBACKEND']} shows no window"
-    return as_picture, _why_no_window("headless") if display and _has_tk() else _NO_TOOLKIT
+    if screen and not tkinter:
+        return as_picture, _NO_TOOLKIT
+    if screen and chosen:
+        return as_picture, f"matplotlib's backend {backend} shows no window"
+    return as_picture, _why_no_window("headless")
 
 
 def _why_no_window(error):
     """Makes one sentence of what a toolkit raised where it found no screen."""
     text = str(error).strip().split("\n")[0]
-    if "headless" in text:  # matplotlib's word.
-        display = os.environ.get("DISPLAY")
-        return f"the display {display} cannot be opened" if display else "there is no display"
-    return f"no window could be opened ({text})"
-
-
-def _has_tk():
-    try:
-        import tkinter as _  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    if "headless" not in text:  # matplotlib's word.
+        return f"no window could be opened ({text})"
+    display = os.environ.get("DISPLAY")
+    return f"the display {display} cannot be opened" if display else "there is no display"
 
 
 def _plain_style():
@@ -1190,22 +1000,24 @@ def _plain_style():
         "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"]}])
 
 
+def _new_figure(vis):
+    """A figure that needs no display."""
+    vis.figure = Figure(figsize=_INCHES, dpi=vis.dpi)
+    return vis.figure
+
+
 def _open_figure(vis):
     """Opens a figure of matplotlib's in a window or a browser, not shown yet."""
     import matplotlib.pyplot as plt
-    kinds = [kind for kind in [NavigationToolbar2] + NavigationToolbar2.__subclasses__()
-             if "toolitems" in vars(kind)]
-    items = [kind.toolitems for kind in kinds]
-    try:
+    with contextlib.ExitStack() as after:
         # The panels have their places from the layout keys.
-        for kind in kinds:
-            kind.toolitems = [item for item in kind.toolitems if item[0] not in (
-                "Back", "Forward", "Subplots", "Customize")]
-        with matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}):
-            figure = plt.figure(figsize=_INCHES, dpi=vis.dpi)
-    finally:
-        for kind, item in zip(kinds, items):
-            kind.toolitems = item
+        for kind in [NavigationToolbar2] + NavigationToolbar2.__subclasses__():
+            if "toolitems" in vars(kind):
+                after.callback(setattr, kind, "toolitems", kind.toolitems)
+                kind.toolitems = [item for item in kind.toolitems if item[0] not in (
+                    "Back", "Forward", "Subplots", "Customize")]
+        after.enter_context(matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}))
+        vis.figure = figure = plt.figure(figsize=_INCHES, dpi=vis.dpi)
     if not isinstance(figure.canvas, FigureCanvasAgg):
         plt.close(figure)
         raise RuntimeError(f"the backend {matplotlib.get_backend()} draws without Agg; choose TkAgg"
@@ -1229,10 +1041,13 @@ def _fit_screen(figure):
         return
     # The window's title and its frame, and the desktop's bar, need some room, too.
     room = (screen[0] - 16) * ratio, (screen[1] - high - 80) * ratio
-    width, height = figure.bbox.size
-    if width > room[0] or height > room[1]:
-        figure.set_size_inches(max(100, min(width, room[0])) / figure.dpi,
-                               max(100, min(height, room[1])) / figure.dpi, forward=True)
+    if (figure.bbox.size > room).any():
+        figure.set_size_inches(np.clip(figure.bbox.size, 100, np.maximum(room, 100)) / figure.dpi,
+                               forward=True)
+
+
+# matplotlib's keys for older views, grids and a logarithmic horizontal axis.
+_NO_KEYS = ("left", "right", "c", "v", "backspace", "g", "G", "k", "L")
 
 
 def _answer_keys(dashboard, run):
@@ -1244,20 +1059,11 @@ def _answer_keys(dashboard, run):
     toolbar.push_current = lambda: None
     toolbar.set_history_buttons = dashboard.unzoom
 
-    def keys(*names):
-        return {key for name in names for key in matplotlib.rcParams["keymap." + name]}
-
     def on_key(event):
-        key = "0" if event.key == "escape" else event.key
-        if key in _LAYOUTS:
-            dashboard.select(key)
-        elif key in (" ", "space"):
+        key = {"escape": "0", "space": " "}.get(event.key, event.key)
+        if key == " ":
             run.toggle_pause()
-        elif key == "b":
-            dashboard.toggle_before()
-        elif key in keys("yscale"):
-            dashboard.toggle_logarithm(event.inaxes)
-        elif key not in keys("xscale", "back", "forward", "grid", "grid_minor"):
+        elif not dashboard.answer(key, event.inaxes) and key not in _NO_KEYS:
             key_press_handler(event, canvas, toolbar)
 
     # matplotlib's own handler is called from here only.
@@ -1265,46 +1071,28 @@ def _answer_keys(dashboard, run):
     canvas.mpl_connect("key_press_event", on_key)
 
 
-class _Pace:
-    """Hands the newest frame to a dashboard when it is time, and what it drew to a place.
+def _newest_frames(run, draw, seconds):
+    """Draws the newest frame when it is time, until the run is closed, and yields in between.
 
-    It draws at most once in so many seconds, and rests at least half as long as it took.
+    It draws at most once in so many seconds, and rests at least half as long as that took. There is
+    nothing to lose and nothing to wait for.
     """
-
-    def __init__(self, run, draw, seconds):
-        self._run = run
-        self._draw = draw
-        self._seconds = seconds
-        self._next = 0.0
-        self._collected = time.monotonic()
-        self._frame = None
-        self._said = None
-        self._status = ""
-
-    def tick(self):
-        """Called many times a second; there is nothing to lose and nothing to wait for."""
+    said = status = None
+    collected = rested = time.monotonic()
+    while not run.closed:
         begin = time.monotonic()
-        if begin < self._next:
-            return
-        if begin > self._collected + 1:
+        if begin > collected + 1:
             gc.collect()  # No other thread does while the training runs.
-            self._collected = begin
-        # Text is slow to draw, so the status line is renewed a few times a second only.
-        said = self._run.over, self._run.paused, int(4 * begin)
-        frame = self._run.frame
-        if said != self._said:
-            self._said, self._status = said, self._run.status()
-        elif frame is self._frame:
-            return
-        self._frame = frame
-        self._draw(frame, self._status)
-        end = time.monotonic()
-        self._next = max(begin + self._seconds, end + (end - begin) / 2)
-
-
-def _has_ended(run):
-    """Whether a live place is to end by itself; a run that has finished stays on the screen."""
-    return run.closed or run.over and run.error is not None
+            collected = begin
+        if begin >= rested:
+            # Text is slow to draw, so the status line is renewed a few times a second only.
+            news = run.over, run.paused, int(4 * begin)
+            if news != said:
+                said, status = news, run.status()
+            draw(run.frame, status)
+            end = time.monotonic()
+            rested = max(begin + seconds, end + (end - begin) / 2)
+        yield
 
 
 def in_window(vis, run):
@@ -1315,36 +1103,23 @@ def in_window(vis, run):
     except Exception as error:  # Each toolkit raises its own where it has no screen.
         as_picture(vis, run, _why_no_window(error))
         return
-    _fit_screen(figure)
-    dashboard = vis.dashboard_on(figure)
-    manager, number = figure.canvas.manager, figure.number
-    generated = mnistdata.latest is not None and mnistdata.latest.generated
-    manager.set_window_title(_script_name() + " - generated digits" * generated)
+    canvas, dashboard = figure.canvas, vis.dashboard_on(figure)
+    canvas.manager.set_window_title(
+        _script_name() + (" - generated digits" if _digits() == "generated" else ""))
     _answer_keys(dashboard, run)
-    ratio = figure.canvas.device_pixel_ratio
-
-    def on_resize(_):
-        nonlocal ratio
-        # On a screen of high resolution, toolkits enlarge the window after it has been opened.
-        if ratio != figure.canvas.device_pixel_ratio:
-            ratio = figure.canvas.device_pixel_ratio
-            _fit_screen(figure)
-
-    figure.canvas.mpl_connect("resize_event", on_resize)
-    figure.canvas.mpl_connect("close_event", lambda _: run.close())
-
-    def draw(frame, status):
-        for box in dashboard.show(frame, status):
-            figure.canvas.blit(box)
-
-    pace = _Pace(run, draw, 1 / 25)
-    manager.show()
+    canvas.mpl_connect("close_event", lambda _: run.close())
+    _fit_screen(figure)
+    canvas.manager.show()
+    ratio = canvas.device_pixel_ratio
     with run.beside():
         try:
             # The toolkit's own loop would show windows of the reader's until those are closed.
-            while plt.fignum_exists(number) and not _has_ended(run):
-                pace.tick()
-                figure.canvas.flush_events()
+            for _ in _newest_frames(run, dashboard.show, 1 / 25):
+                canvas.flush_events()
+                if ratio != canvas.device_pixel_ratio:
+                    # On a screen of high resolution, toolkits enlarge the window that is open.
+                    ratio = canvas.device_pixel_ratio
+                    _fit_screen(figure)
                 time.sleep(0.004)
         finally:
             plt.close(figure)
@@ -1352,6 +1127,8 @@ def in_window(vis, run):
 
 def in_browser(vis, run):
     """Serves the panels to browsers on this machine until Ctrl-C."""
+    import asyncio
+
     import matplotlib.pyplot as plt
     import tornado.ioloop
     from matplotlib.backends.backend_webagg import WebAggApplication
@@ -1359,82 +1136,50 @@ def in_browser(vis, run):
     dashboard = vis.dashboard_on(figure)
     _answer_keys(dashboard, run)
     WebAggApplication.initialize(address="127.0.0.1")
-    loop = tornado.ioloop.IOLoop.current()
-
-    def draw(frame, status):
-        if dashboard.show(frame, status):
-            figure.canvas.blit()
-
-    pace = _Pace(run, draw, 1 / 5)
-    failed = []
-
-    def tick():
-        try:
-            pace.tick()
-        except Exception as error:  # The loop would print it and go on.
-            failed.append(error)
-        if failed or _has_ended(run):
-            loop.stop()
-
-    timer = tornado.ioloop.PeriodicCallback(tick, 50)
-    timer.start()
     _console.say(f"the panels are at http://127.0.0.1:{WebAggApplication.port}/ (Ctrl-C ends the"
                  " run).")
-    try:
-        with run.beside():
-            loop.start()
-    finally:
-        timer.stop()
-        plt.close(figure)
-    if failed:
-        raise failed[0]
+
+    async def serve():
+        for _ in _newest_frames(run, dashboard.show, 1 / 5):
+            await asyncio.sleep(0.05)
+
+    with run.beside():
+        try:
+            tornado.ioloop.IOLoop.current().run_sync(serve)
+        finally:
+            plt.close(figure)
 
 
 def in_notebook(vis, run):
     """Renews one picture in the cell's output, about once a second."""
     from IPython.display import Image, display
     dashboard = vis.dashboard_on(_new_figure(vis))
-    handle = None
+    handle = display(display_id=True)
 
     def draw(frame, status):
-        nonlocal handle
         dashboard.set(frame, status)
         buffer = io.BytesIO()
         dashboard.figure.savefig(buffer, format="png", dpi=vis.dpi)
-        picture = Image(buffer.getvalue(), format="png")
-        if handle is None:
-            handle = display(picture, display_id=True)
-        else:
-            handle.update(picture)
+        handle.update(Image(buffer.getvalue(), format="png"))
 
-    pace = _Pace(run, draw, 1)
     with run.beside():
-        while not run.over:
-            pace.tick()
+        for _ in _newest_frames(run, draw, 1):
+            if run.over:
+                break
             time.sleep(0.02)
     draw(run.frame, run.status())
-
-
-def _new_figure(vis):
-    """A figure that needs no display."""
-    figure = Figure(figsize=_INCHES, dpi=vis.dpi)
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def as_picture(vis, run, reason):
     """Trains at text speed and leaves the final panels as a picture."""
     _console.say(f"{reason}; the training goes on without, and leaves a picture.")
     dashboard = vis.dashboard_on(_new_figure(vis))
-    try:
-        for _ in run.steps():
-            _console.progress(run.progress())
-    finally:
-        _console.clear()
-    dashboard.set(run.frame, run.status())
+    for _ in run.steps():
+        _console.progress(run.told())
     path = _script_name() + ".png"
     try:
         earlier = _keep_earlier(path)
+        dashboard.set(run.frame, run.status())
         dashboard.figure.savefig(path, dpi=vis.dpi)
     except OSError as error:
         _console.say("the final panels could not be written to"
@@ -1457,15 +1202,13 @@ def as_movie(vis, run, path):
     if extension.lower() not in (".mp4", ".gif"):
         raise ValueError(f"save_movie must be True or a path that ends in .mp4 or .gif, not"
                          f" {path!r}.")
-    writer = None
-    if extension.lower() == ".mp4":
-        if animation.writers.is_available("ffmpeg"):
-            writer = animation.FFMpegWriter(
-                fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
-        else:
-            _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
-            path = root + ".gif"
-    writer = writer or _GifWriter(fps=10)
+    writer = _GifWriter(fps=10)
+    if extension.lower() == ".mp4" and animation.writers.is_available("ffmpeg"):
+        writer = animation.FFMpegWriter(
+            fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
+    elif extension.lower() == ".mp4":
+        _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
+        path = root + ".gif"
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         earlier = _keep_earlier(path)
@@ -1481,21 +1224,18 @@ def as_movie(vis, run, path):
         writer.grab_frame()
 
     # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with contextlib.ExitStack() as after:
+        if hasattr(signal, "pthread_sigmask"):  # Windows has none.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            after.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
         writer.setup(dashboard.figure, path, vis.dpi)
-    finally:
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         for _ in run.steps():
             grab()
-            _console.progress(run.progress())
+            _console.progress(run.told())
         for _ in range(2 * writer.fps):
             grab()
     finally:
-        _console.clear()
         writer.finish()
     _console.say(f"the movie is {path}{earlier}.")
 
@@ -1572,8 +1312,8 @@ class MnistDataVis:
                  histogram4colornum=None, histogram5colornum=None, dpi=70, test_set_size=10000,
                  run_before=True):
         titles = (title1, title2, title3, title4, title5, title6)
-        self._own_titles = [default if title is None else title
-                            for title, default in zip(titles, _TITLES)]
+        self._own_titles = tuple(default if title is None else title
+                                 for title, default in zip(titles, _TITLES))
         self._colors = [_BAND_COLORS[(1 if number is None else number) % len(_BAND_COLORS)]
                         for number in (histogram4colornum, histogram5colornum)]
         self.dpi = dpi
@@ -1583,59 +1323,50 @@ class MnistDataVis:
         self._start_afresh()
 
     def _start_afresh(self):
-        self._titles = list(self._own_titles)
-        self._training = _Rows(3)
-        self._test = _Rows(3)
-        self._bands4 = _Rows(1 + HISTOGRAM_BUCKETS + 1)
-        self._bands5 = _Rows(1 + HISTOGRAM_BUCKETS + 1)
-        self._image1 = None
-        self._image2 = None
+        self.frame = _EMPTY_FRAME._replace(titles=self._own_titles)
         self._max_test_accuracy = float("nan")
         self._nan_said = False
-        self._last_iteration = None
-        self._before = None
         self._run = None
 
     # Data
 
     def append_training_curves_data(self, x, accuracy, loss):
         """Adds a point to the training curves: iteration, accuracy in [0, 1] and loss."""
-        self._training.append(x, accuracy, loss)
-        self._check("training loss", x, loss)
+        self._append("training", "training loss", x, accuracy, loss)
 
     def append_test_curves_data(self, x, accuracy, loss):
         """Adds a point to the test curves: iteration, accuracy in [0, 1] and loss."""
-        self._test.append(x, accuracy, loss)
+        self._append("test", "test loss", x, accuracy, loss)
         if accuracy > self._max_test_accuracy or np.isnan(self._max_test_accuracy):
             self._max_test_accuracy = accuracy
-        self._check("test loss", x, loss)
 
     def append_data_histograms(self, x, datavect1, datavect2, title1=None, title2=None):
         """Adds a column to the bands of panels 4 and 5: the iteration and any arrays of numbers.
 
         A title that is given replaces that of panel 4 or 5.
         """
-        for rows, data, title, place in ((self._bands4, datavect1, title1, 3),
-                                         (self._bands5, datavect2, title2, 4)):
-            rows.append(x, *probability_distribution(data))
+        for field, place, data, title in (("bands4", 3, datavect1, title1),
+                                          ("bands5", 4, datavect2, title2)):
             if title is not None:
-                self._titles[place] = title
-            if np.size(data):
-                self._check(f"range of \"{self._titles[place]}\"", x, rows.view[-1, 1])
+                titles = self.frame.titles
+                self.frame = self.frame._replace(
+                    titles=titles[:place] + (title,) + titles[place + 1:])
+            what = np.size(data) and f"range of \"{self.frame.titles[place]}\""
+            self._append(field, what, x, *probability_distribution(data))
 
     def update_image1(self, im):
         """Shows an image in panel 3: uint8 or floats in [0, 1], [height, width] or with channels.
 
         Raises ValueError for another shape, or other than 1, 3 or 4 channels.
         """
-        self._image1 = _checked_image(im)
+        self.frame = self.frame._replace(image1=_checked_image(im))
 
     def update_image2(self, im):
         """Shows an image in panel 6: uint8 or floats in [0, 1], [height, width] or with channels.
 
         Raises ValueError for another shape, or other than 1, 3 or 4 channels.
         """
-        self._image2 = _checked_image(im)
+        self.frame = self.frame._replace(image2=_checked_image(im))
 
     def get_max_test_accuracy(self):
         """Returns the greatest accuracy of the test curve, nan where it has none yet."""
@@ -1645,24 +1376,24 @@ class MnistDataVis:
         """Returns whether the user has stopped the training with SPACE, for the time being."""
         return self._run is not None and self._run.paused
 
-    def _check(self, what, x, value):
-        """Says once why a number may not be finite; the run goes on."""
-        if not np.isfinite(value) and not self._nan_said:
+    def _append(self, field, what, x, *values):
+        """Adds a row to the frame; says once why its numbers may not be finite: the run goes on."""
+        row = np.array([x, *values], float)
+        self.frame = self.frame._replace(**{field: np.vstack([getattr(self.frame, field), row])})
+        if what and not np.isfinite(row[-1]) and not self._nan_said:
             self._nan_said = True
             _console.say(_NAN_NOTICE.format(what, x))
-
-    def _frame(self):
-        """What the panels have to show now."""
-        return _Frame(self._training.view, self._test.view, self._bands4.view, self._bands5.view,
-                      self._image1, self._image2, tuple(self._titles), self._last_iteration,
-                      self._before)
 
     # Panels
 
     def dashboard_on(self, figure, layout="0"):
         """The dashboard of this run on a figure, for a place."""
-        self.figure = figure
-        return _Dashboard(figure, self._frame(), self._colors, self._test_set_size, layout)
+        if not isinstance(figure.canvas, FigureCanvasAgg):
+            FigureCanvasAgg(figure)
+        run = self._run
+        end = run.iterations - 1 if run else np.inf
+        return _Dashboard(figure, self.frame, run and run.before, end, self._colors,
+                          self._test_set_size, layout)
 
     def show_on(self, figure, layout="0"):
         """Draws the panels as they are now, with the status line, on a matplotlib figure.
@@ -1670,11 +1401,9 @@ class MnistDataVis:
         layout is the key of the panels that are wanted: "0" all six, "7" the two of curves, and so
         on. Returns the figure; its axes are panels 1 to 6, to be zoomed or saved.
         """
-        if not isinstance(figure.canvas, FigureCanvasAgg):
-            FigureCanvasAgg(figure)
         with _plain_style():
-            dashboard = _Dashboard(figure, self._frame(), self._colors, self._test_set_size, layout)
-            dashboard.set(self._frame(), self._run.status() if self._run else "")
+            dashboard = self.dashboard_on(figure, layout)
+            dashboard.set(self.frame, self._run.status() if self._run else "")
             figure.canvas.draw()
         return figure
 
@@ -1721,9 +1450,8 @@ class MnistDataVis:
             sys.stdout.reconfigure(line_buffering=True)
         if self._run is not None:
             self._start_afresh()
-        self._last_iteration = iterations - 1
-        self._before = _run_before() if self._keeps_run else None
-        self._run = run = _Run(compute_step, iterations, updates, self._frame, self._keeps_run)
+        self._run = run = _Run(compute_step, iterations, updates, lambda: self.frame,
+                               self._keeps_run)
         if save_movie:
             path = "tensorflowvisu_video.mp4" if save_movie is True else os.fspath(save_movie)
             place, more = as_movie, [path]

@@ -350,6 +350,19 @@ def test_images_of_all_kinds(shape, dtype):
     assert panels_of(datavis)[2].images[0].get_visible()
 
 
+def test_pixels_of_a_zoom_are_seen_as_pixels():
+    image = random_state().choice([0, 100, 255], [280, 280]).astype(np.uint8)
+    datavis = MnistDataVis()
+    datavis.update_image1(image)
+    axes = panels_of(datavis, "3")[2]
+    axes.set(xlim=(100, 120), ylim=(120, 100))
+    axes.figure.canvas.draw()
+    x0, y0, x1, y1 = [int(value) for value in axes.get_window_extent().extents]
+    pixels = pixels_of(axes.figure)
+    assert set(pixels[len(pixels) - y1 + 2:len(pixels) - y0 - 2, x0 + 2:x1 - 2].ravel()) == {
+        0, 100, 255}
+
+
 @pytest.mark.parametrize("shape", [(28,), (28, 28, 2), (1, 28, 28, 3), (0, 28, 3)])
 def test_an_image_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="An image must be"):
@@ -607,7 +620,7 @@ def test_an_update_draws_what_a_whole_drawing_draws(elsewhere):
             datavis.append_training_curves_data(i, random.rand(), 200 * random.rand())
             datavis.append_data_histograms(i, random.randn(100) * i, random.randn(10))
             datavis.update_image2(random.randint(0, 255, [700, 1120, 3]).astype(np.uint8))
-            dashboard.show(datavis._frame(), str(i))
+            dashboard.show(datavis.frame, str(i))
         updated = pixels_of(figure)
         figure.canvas.draw()
     assert abs(updated - pixels_of(figure)).max() <= 1

@@ -77,6 +77,13 @@ def test_without_a_display_it_trains_and_leaves_a_picture(tmp_path, variables, r
     assert not data_of(tmp_path).exists()
 
 
+def test_a_backend_of_the_script_that_shows_no_window(tmp_path):
+    script = live_script(tmp_path, first="import matplotlib\nmatplotlib.use('Agg')")
+    done = run_python(script, cwd=str(tmp_path), env=environment(DISPLAY=":99"))
+    assert done.returncode == 0, done.stderr
+    assert "matplotlib's backend agg shows no window" in done.stderr
+
+
 def test_without_tk_it_says_what_to_install(tmp_path):
     script = live_script(tmp_path, first="""
         for name in ("tkinter", "_tkinter", "PySide6", "PyQt5", "PyQt6", "PySide2", "gi", "wx"):
