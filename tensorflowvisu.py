@@ -184,16 +184,16 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     light = np.zeros([height, width, 1], np.float32)
     light[-1:] = light[:, -1:] = 1
     images += light * tf.cast(wrong, tf.float32)[:, None, None, None] * (_LIGHT_LINE - images)
-    images = tf.cast(tf.round(images), tf.uint8)
 
     # Only the lines with images are put together; those below them are white without more ado.
     per_line = n // lines
     used = (tf.shape(order)[0] + per_line - 1) // per_line
     images = tf.pad(images, [[0, used * per_line - tf.shape(order)[0]], [0, 0], [0, 0], [0, 0]],
-                    constant_values=255)
+                    constant_values=255.0)
     images = tf.reshape(images, [used, per_line, height, width, 3])
     mosaic = tf.reshape(tf.transpose(images, [0, 2, 1, 3, 4]), [used * height, per_line * width, 3])
-    mosaic = tf.pad(mosaic, [[0, (lines - used) * height], [0, 0], [0, 0]], constant_values=255)
+    mosaic = tf.pad(tf.cast(tf.round(mosaic), tf.uint8),
+                    [[0, (lines - used) * height], [0, 0], [0, 0]], constant_values=255)
     return tf.reshape(mosaic, [lines * height, per_line * width, 3])
 
 

@@ -165,8 +165,8 @@ NEXT_TRICKS = {
 }
 # What stands in the place of figures in the two steps that train 3.1's network.
 NO_RUNS = {
-    "mnist_6.0_distributed.py": "The network is that of 3.1, and so is what it reaches. What several"
-                                " machines gain:\ndocs/next_steps.md.",
+    "mnist_6.0_distributed.py": "The network is that of 3.1, and so is what it reaches. What more"
+                                " machines gain:\ndocs/next_steps.md has it.",
     "mnist_7.0_own_digits.py": "The training is that of 3.1, and so is what it reaches.",
 }
 HEADING = "# ---------- Results ----------\n"

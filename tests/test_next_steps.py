@@ -23,12 +23,13 @@ ITERATIONS = {"mnist_4.0_batchnorm.py": 41, "mnist_4.1_augmentation.py": 41,
               "mnist_5.0_recurrent.py": 201}
 PARAMETERS = {"mnist_5.0_recurrent.py": 61578, "mnist_4.0_batchnorm.py": 708362,
               "mnist_4.1_augmentation.py": 708362}
-# What the mean over the seeds and the best of them have to reach, and what would be too good.
-GOALS = {"mnist_4.0_batchnorm.py": (0.9945, 0.995, 0.998),
-         "mnist_4.1_augmentation.py": (0.996, 0.996, 0.998),
-         "mnist_5.0_recurrent.py": (0.985, 0.985, 0.992)}
+# What the mean over the seeds has to reach to be, rounded, what the header says.
+GOALS = {"mnist_4.0_batchnorm.py": (0.9945, "99.5 %"),
+         "mnist_4.1_augmentation.py": (0.9955, "99.6 %"),
+         "mnist_5.0_recurrent.py": (0.9895, "99.0 %")}
 # The lines that a script may have, those of code, and the changed ones of its body.
 LIMITS = dict.fromkeys(NEXT_STEPS, (205, 95, 60))
+LIMITS["mnist_6.0_distributed.py"] = LIMITS["mnist_7.0_own_digits.py"] = (270, 150, 90)
 
 # Runs a script, but does something else instead of the training, and saves the arrays it has found.
 PROBE = """
@@ -242,7 +243,8 @@ def test_skeleton(name, texts):
     text = texts[name]
     checks.has_the_skeleton(text, *LIMITS[name][:2])
     longest = max(checks.header(script_text(other)).count("\n") for other in SCRIPTS)
-    assert checks.header(text).count("\n") <= longest
+    # The one with several machines draws these, too.
+    assert checks.header(text).count("\n") <= longest + (10 if "distributed" in name else 0)
     checks.text_only_line(text)
     assert text.startswith('"""MNIST {}: '.format(name[6:9]))
 
@@ -297,14 +299,12 @@ def test_script_is_quiet_and_leaves_a_picture(run):
 
 
 @pytest.mark.parametrize("name", GOALS)
-def test_recorded_results_are_what_the_step_is_for(name):
+def test_recorded_results_are_what_the_header_says(name, texts):
     runs = results.runs_of(name, "2.")
-    if not runs:
-        pytest.skip("no run has been recorded")
-    mean, best, ceiling = GOALS[name]
+    least, words = GOALS[name]
     reached = [run["max_accuracy"] for run in runs]
-    assert len({run["seed"] for run in runs}) >= 5
-    assert mean <= sum(reached) / len(reached) and best <= max(reached) <= ceiling
+    assert words in checks.header(texts[name]).split("\n")[0]
+    assert least <= sum(reached) / len(reached) < least + 0.001
     assert {run["iterations"] for run in runs} == {10001}
 
 
