@@ -114,20 +114,20 @@ _LABEL_INK, _ANSWER_INK = (20.0, 40.0, 150.0), (120.0, 0.0, 10.0)
 
 
 def _small_print(classes, scale):
-    """The numbers 0 ... classes-1 in small print and then a blank, each with room for its rim.
+    """The numbers 0 ... classes-1 in small print, each with room for its rim.
 
-    Returns ink and rim, float32 [classes+1, height, width, 1], 1 where there is some.
+    Returns ink and rim, float32 [classes, height, width], 1 where there is some.
     """
     glyphs = np.array([[[row >> 4 - column & 1 for column in range(5)] for row in glyph]
                        for glyph in _GLYPHS], np.float32)
-    ink = np.zeros([classes + 1, 7, 5 if classes <= 10 else 11], np.float32)
+    ink = np.zeros([classes, 7, 5 if classes <= 10 else 11], np.float32)
     for number in range(classes):
         for position, figure in enumerate(str(number)):
             ink[number, :, 6 * position:6 * position + 5] = glyphs[int(figure)]
     ink = ink.repeat(scale, axis=1).repeat(scale, axis=2)
     ink = np.pad(ink, [(0, 0), (1, 1), (1, 1)])
     rim = np.max([np.roll(ink, (y, x), (1, 2)) for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)
-    return ink[..., None], rim[..., None]
+    return ink, rim
 
 
 def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
@@ -160,40 +160,47 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     if n < 1 or lines < 1 or n % lines:
         raise ValueError(f"n = {n} images cannot be put on {lines} equal lines.")
 
-    answer = tf.cast(tf.argmax(Y, 1), tf.int32)
-    label = tf.cast(tf.argmax(Y_, 1), tf.int32)
-    wrong = tf.not_equal(answer, label)
-    order = tf.concat([tf.where(wrong), tf.where(tf.logical_not(wrong))], 0)[:n, 0]
-    answer, label, wrong = [tf.gather(tensor, order) for tensor in (answer, label, wrong)]
-
+    answer, label = tf.argmax(Y, 1), tf.argmax(Y_, 1)
+    wrong = tf.where(tf.not_equal(answer, label))[:n, 0]
+    right = tf.where(tf.equal(answer, label))[:n - tf.shape(wrong)[0], 0]
     # Black ink on white or red paper; a colour image is tinted as if printed on that paper.
-    pixels = tf.clip_by_value(tf.cast(tf.gather(X, order), tf.float32), 0.0, 1.0)
-    paper = tf.gather([_WHITE_PAPER, _RED_PAPER], tf.cast(wrong, tf.int32))[:, None, None, :]
-    images = paper * (1.0 - pixels if channels == 1 else pixels)
+    red, white = (tf.clip_by_value(tf.cast(tf.gather(X, rows), tf.float32), 0.0, 1.0)
+                  for rows in (wrong, right))
+    if channels == 1:
+        red, white = 1.0 - red, 1.0 - white
 
     # The small print grows with the image, and is left out where there is no room for it.
     ink, rim = _small_print(classes, max(1, min(height, width) // 28))
-    high, wide = ink.shape[1:3]
+    high, wide = ink.shape[1:]
+    prints = []
     if high <= height and 2 * wide <= width:
-        blank = tf.fill(tf.shape(label), classes)
         for number, color, left in ((label, _LABEL_INK, 0), (answer, _ANSWER_INK, width - wide)):
-            place = [[0, 0], [height - high, 0], [left, width - wide - left], [0, 0]]
-            inked, rimmed = (tf.pad(tf.gather(shapes, tf.where(wrong, number, blank)), place)
-                             for shapes in (ink, rim))
-            images += rimmed * (paper - images) + inked * (color - paper)
-    light = np.zeros([height, width, 1], np.float32)
+            place = [[0, 0], [0, 0], [left, width - wide - left]]
+            prints.append((color, *(tf.pad(tf.gather(shapes, tf.gather(number, wrong)), place)
+                                    for shapes in (ink, rim))))
+    light = np.zeros([height, width], np.float32)
     light[-1:] = light[:, -1:] = 1
-    images += light * tf.cast(wrong, tf.float32)[:, None, None, None] * (_LIGHT_LINE - images)
 
     # Only the lines with images are put together; those below them are white without more ado.
     per_line = n // lines
-    used = (tf.shape(order)[0] + per_line - 1) // per_line
-    images = tf.pad(images, [[0, used * per_line - tf.shape(order)[0]], [0, 0], [0, 0], [0, 0]],
-                    constant_values=255.0)
-    images = tf.reshape(images, [used, per_line, height, width, 3])
-    mosaic = tf.reshape(tf.transpose(images, [0, 2, 1, 3, 4]), [used * height, per_line * width, 3])
-    mosaic = tf.pad(tf.cast(tf.round(mosaic), tf.uint8),
-                    [[0, (lines - used) * height], [0, 0], [0, 0]], constant_values=255)
+    count = tf.shape(wrong)[0] + tf.shape(right)[0]
+    used = (count + per_line - 1) // per_line
+    planes = []
+    for k in range(3):  # A colour at a time: TensorFlow is slow where the last dimension is 3.
+        back = _RED_PAPER[k]
+        plane = back * red[..., k % channels]
+        foot = plane[:, height - high:]
+        for color, inked, rimmed in prints:
+            foot += rimmed * (back - foot) + inked * (color[k] - back)
+        plane = tf.concat([plane[:, :height - high], foot], 1)
+        plane += light * (_LIGHT_LINE[k] - plane)
+        plane = tf.concat([plane, _WHITE_PAPER[k] * white[..., k % channels]], 0)
+        plane = tf.pad(plane, [[0, used * per_line - count], [0, 0], [0, 0]], constant_values=255.0)
+        plane = tf.transpose(tf.reshape(plane, [used, per_line, height, width]), [0, 2, 1, 3])
+        planes.append(tf.cast(tf.round(tf.reshape(plane, [used * height, per_line * width])),
+                              tf.uint8))
+    mosaic = tf.pad(tf.stack(planes, 2), [[0, (lines - used) * height], [0, 0], [0, 0]],
+                    constant_values=255)
     return tf.reshape(mosaic, [lines * height, per_line * width, 3])
 
 
