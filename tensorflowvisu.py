@@ -815,8 +815,11 @@ class _DigitsPanel(_Panel):
         self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
                                                interpolation="antialiased"))
 
-    def move(self, picture):
-        height, width = picture.shape[:2]
+    def move(self, image):
+        height, width = image.shape[:2]
+        # With an alpha channel matplotlib draws in a third of the time.
+        picture = np.full([height, width, 4], 255, np.uint8)
+        picture[..., :max(3, image.shape[2])] = image
         extent = -0.5, width - 0.5, height - 0.5, -0.5
         self.image.set_data(picture)
         if extent != tuple(self.image.get_extent()) or not self.image.get_visible():
@@ -1280,10 +1283,7 @@ def _whole_number(name, value):
 
 
 def _checked_image(im):
-    """An image as uint8 [height, width, 4]; its owner may change it in the meantime.
-
-    With the alpha channel matplotlib draws in a third of the time.
-    """
+    """A copy of an image as uint8 [height, width, 1, 3 or 4]: its owner may change it."""
     image = np.asarray(im)
     if image.ndim == 2:
         image = image[..., None]
@@ -1293,9 +1293,7 @@ def _checked_image(im):
     if image.dtype != np.uint8:
         scale = 255 if image.dtype.kind in "fb" else 1
         image = np.nan_to_num(image * scale).round().clip(0, 255)
-    picture = np.full(image.shape[:2] + (4,), 255, np.uint8)
-    picture[..., :max(3, image.shape[2])] = image
-    return picture
+    return np.array(image, np.uint8)
 
 
 class MnistDataVis:
