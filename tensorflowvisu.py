@@ -1130,7 +1130,7 @@ def in_window(vis, run):
                     # On a screen of high resolution, toolkits enlarge the window that is open.
                     ratio = canvas.device_pixel_ratio
                     _fit_screen(figure)
-                time.sleep(0.004)
+                time.sleep(0.01)
         finally:
             plt.close(figure)
 
