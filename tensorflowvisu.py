@@ -8,7 +8,7 @@ newest data are drawn in a window, in a browser (MPLBACKEND=WebAgg) or in a note
 whichever there is, or left as a picture.
 
 The rooms of this house, each of which uses only those before it: start-up lines, mosaic, bands, the
-run, the panels, the dashboard, the places, MnistDataVis.
+run, the panels, the dashboard, the places, MnistDataVis, one's own digits.
 
 Import this module before TensorFlow: it keeps TensorFlow's start-up lines away.
 """
