@@ -109,7 +109,6 @@ _GLYPHS = (
     (14, 17, 17, 15, 1, 2, 12),
 )
 _WHITE_PAPER, _RED_PAPER = (255.0, 255.0, 255.0), (255.0, 150.0, 140.0)
-_LIGHT_LINE = (255.0, 225.0, 220.0)
 _LABEL_INK, _ANSWER_INK = (20.0, 40.0, 150.0), (120.0, 0.0, 10.0)
 
 
@@ -142,7 +141,7 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     X, Y and Y_ are tensors of a graph, eager tensors or NumPy arrays.
 
     Returns a uint8 RGB tensor [lines * height, n / lines * width, 3]. Misrecognised images have a
-    red background and a light line at two sides, the correct label in small print at the bottom
+    red background and a white line at two sides, the correct label in small print at the bottom
     left and the wrong answer at the bottom right; the others are black on white (images with three
     channels keep their colours).
 
@@ -178,8 +177,8 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
             place = [[0, 0], [0, 0], [left, width - wide - left]]
             prints.append((color, *(tf.pad(tf.gather(shapes, tf.gather(number, wrong)), place)
                                     for shapes in (ink, rim))))
-    light = np.zeros([height, width], np.float32)
-    light[-1:] = light[:, -1:] = 1
+    line = np.zeros([height, width], np.float32)
+    line[-1:] = line[:, -1:] = 1
 
     # Only the lines with images are put together; those below them are white without more ado.
     per_line = n // lines
@@ -193,7 +192,7 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
         for color, inked, rimmed in prints:
             foot += rimmed * (back - foot) + inked * (color[k] - back)
         plane = tf.concat([plane[:, :height - high], foot], 1)
-        plane += light * (_LIGHT_LINE[k] - plane)
+        plane += line * (_WHITE_PAPER[k] - plane)
         plane = tf.concat([plane, _WHITE_PAPER[k] * white[..., k % channels]], 0)
         plane = tf.pad(plane, [[0, used * per_line - count], [0, 0], [0, 0]], constant_values=255.0)
         plane = tf.transpose(tf.reshape(plane, [used, per_line, height, width]), [0, 2, 1, 3])

@@ -18,7 +18,7 @@ from tensorflowvisu import MnistDataVis, probability_distribution, tf_format_mni
 tf = tensorflowvisu.tf
 WHITE = [255, 255, 255]
 RED = [255, 150, 140]
-LIGHT = [255, 225, 220]
+LIGHT = WHITE  # the line that sets red images apart
 LABEL, ANSWER = [20, 40, 150], [120, 0, 10]
 DEFAULT_TITLES = ["Accuracy", "Cross entropy loss", "Training digits", "Weights", "Biases",
                   "Test digits"]
