@@ -970,9 +970,9 @@ def _find_place():
         tkinter = None
     # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
     # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
-    chosen = isinstance(dict.__getitem__(matplotlib.rcParams, "backend"), str)
+    chosen = dict.__getitem__(matplotlib.rcParams, "backend")
     try:
-        if tkinter and not chosen and (display or sys.platform == "win32"):
+        if tkinter and not isinstance(chosen, str) and (display or sys.platform == "win32"):
             matplotlib.use("TkAgg")
         # Where there is no choice yet, this takes the first toolkit that works here.
         import matplotlib.pyplot as _  # noqa: F401
@@ -989,7 +989,7 @@ def _find_place():
         return as_picture, f"MPLBACKEND={os.environ['MPLBACKEND']} shows no window"
     if screen and not tkinter:
         return as_picture, _NO_TOOLKIT
-    if screen and chosen:
+    if screen and str(chosen).lower() == backend:
         return as_picture, f"matplotlib's backend {backend} shows no window"
     return as_picture, _why_no_window("headless")
 
