@@ -113,8 +113,8 @@ def test_two_workers_train_together_and_all_tasks_end(cluster):
                                                   cluster.out("worker", k), re.M)] for k in (0, 1)]
     assert losses[0][-1] < 0.3 * losses[0][0] and losses[1][-1] < losses[0][0]
     tests = re.findall(r"^(\d+): \*+ epoch .* test accuracy:(\S+)", cluster.out("worker", 0), re.M)
-    # It may leave one out where the other worker is far ahead.
-    assert {0, 20, 40, 60, 80, 100, 300} <= {int(i) for i, _ in tests}
+    # Where the other worker is more than 100 steps ahead, 200 is left out.
+    assert [int(i) for i, _ in tests if i != "200"] == [0, 20, 40, 60, 80, 100, 300]
     assert float(tests[-1][1]) > 0.8
     assert "max test accuracy: " in cluster.out("worker", 0)
     assert os.path.exists(str(cluster.folder / "worker0" / (NAME[:-3] + ".png")))

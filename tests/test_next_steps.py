@@ -23,10 +23,11 @@ ITERATIONS = {"mnist_4.0_batchnorm.py": 41, "mnist_4.1_augmentation.py": 41,
               "mnist_5.0_recurrent.py": 201}
 PARAMETERS = {"mnist_5.0_recurrent.py": 61578, "mnist_4.0_batchnorm.py": 708362,
               "mnist_4.1_augmentation.py": 708362}
-# What the mean over the seeds has to reach to be, rounded, what the header says.
-GOALS = {"mnist_4.0_batchnorm.py": (0.9945, "99.5 %"),
-         "mnist_4.1_augmentation.py": (0.9955, "99.6 %"),
-         "mnist_5.0_recurrent.py": (0.9895, "99.0 %")}
+# What the mean over the seeds and the best of them have to reach, what would be too good, and what
+# the header says.
+GOALS = {"mnist_4.0_batchnorm.py": (0.9945, 0.995, 0.998, "99.5 %"),
+         "mnist_4.1_augmentation.py": (0.996, 0.996, 0.998, "99.6 %"),
+         "mnist_5.0_recurrent.py": (0.985, 0.985, 0.992, "99.0 %")}
 # The lines that a script may have, those of code, and the changed ones of its body.
 LIMITS = dict.fromkeys(NEXT_STEPS, (205, 95, 60))
 LIMITS["mnist_6.0_distributed.py"] = LIMITS["mnist_7.0_own_digits.py"] = (270, 150, 90)
@@ -301,10 +302,11 @@ def test_script_is_quiet_and_leaves_a_picture(run):
 @pytest.mark.parametrize("name", GOALS)
 def test_recorded_results_are_what_the_header_says(name, texts):
     runs = results.runs_of(name, "2.")
-    least, words = GOALS[name]
+    mean, best, ceiling, words = GOALS[name]
     reached = [run["max_accuracy"] for run in runs]
     assert words in checks.header(texts[name]).split("\n")[0]
-    assert least <= sum(reached) / len(reached) < least + 0.001
+    assert abs(100 * sum(reached) / len(reached) - float(words.split()[0])) <= 0.05
+    assert mean <= sum(reached) / len(reached) and best <= max(reached) <= ceiling
     assert {run["iterations"] for run in runs} == {10001}
 
 
