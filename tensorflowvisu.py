@@ -295,7 +295,7 @@ class _Run:
         self.frame = snapshot()
         self.closed = False  # The user has closed the panels, or a step has raised.
         self.interrupted = False
-        self.over = False
+        self.over = threading.Event()
 
     def steps(self):
         """Trains step by step, and yields after each one that got data for the panels."""
@@ -319,7 +319,7 @@ class _Run:
             if self._compares and 2 * self._done >= self.iterations:
                 _keep_run(self.frame)
         finally:
-            self.over = True
+            self.over.set()
             _console.progress([])
 
     @contextlib.contextmanager
@@ -370,7 +370,7 @@ class _Run:
 
     def toggle_pause(self):
         """Stops the training before its next step, or lets it go on."""
-        if self.paused or self.over:
+        if self.paused or self.over.is_set():
             self._go.set()
         else:
             self._go.clear()
@@ -390,7 +390,7 @@ class _Run:
         def on_interrupt(number, stack):
             # Whatever the main thread does then, the system itself ends the process.
             signal.signal(signal.SIGINT, before if in_notebook else signal.SIG_DFL)
-            if not self.over:
+            if not self.over.is_set():
                 self.interrupted = True
                 # Printing is not safe within a signal's handler.
                 with contextlib.suppress(OSError):
@@ -410,7 +410,7 @@ class _Run:
 
     def told(self):
         """How far the training is, or what came of it, in parts, the most important one first."""
-        if self.over:
+        if self.over.is_set():
             word = "finished" if self._done == self.iterations else "stopped"
             parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
             test = self.frame.test[np.isfinite(self.frame.test[:, 1]), 1]
@@ -1081,27 +1081,25 @@ def _answer_keys(dashboard, run):
 
 
 def _newest_frames(run, draw, seconds):
-    """Draws the newest frame when it is time, until the run is closed, and yields in between.
+    """Draws the newest frame when it is time, until the run is closed.
 
-    It draws at most once in so many seconds, and rests at least half as long as that took. There is
-    nothing to lose and nothing to wait for.
+    It draws at most once in so many seconds, rests at least half as long as that took, and yields
+    for how many seconds. There is nothing to lose and nothing to wait for.
     """
     said = status = None
-    collected = rested = time.monotonic()
+    collected = time.monotonic()
     while not run.closed:
         begin = time.monotonic()
         if begin > collected + 1:
             gc.collect()  # No other thread does while the training runs.
             collected = begin
-        if begin >= rested:
-            # Text is slow to draw, so the status line is renewed a few times a second only.
-            news = run.over, run.paused, int(4 * begin)
-            if news != said:
-                said, status = news, run.status()
-            draw(run.frame, status)
-            end = time.monotonic()
-            rested = max(begin + seconds, end + (end - begin) / 2)
-        yield
+        # Text is slow to draw, so the status line is renewed a few times a second only.
+        news = run.over.is_set(), run.paused, int(4 * begin)
+        if news != said:
+            said, status = news, run.status()
+        draw(run.frame, status)
+        took = time.monotonic() - begin
+        yield max(seconds - took, took / 2)
 
 
 def in_window(vis, run):
@@ -1116,20 +1114,19 @@ def in_window(vis, run):
     canvas.manager.set_window_title(
         _script_name() + (" - generated digits" if _digits() == "generated" else ""))
     _answer_keys(dashboard, run)
-    canvas.mpl_connect("close_event", lambda _: run.close())
+    canvas.mpl_connect("close_event", lambda _: (run.close(), canvas.stop_event_loop()))
     _fit_screen(figure)
     canvas.manager.show()
     ratio = canvas.device_pixel_ratio
     with run.beside():
         try:
-            # The toolkit's own loop would show windows of the reader's until those are closed.
-            for _ in _newest_frames(run, dashboard.show, 1 / 25):
-                canvas.flush_events()
+            # plt.show() would go on until windows of the reader's own are closed, too.
+            for rest in _newest_frames(run, dashboard.show, 1 / 25):
+                canvas.start_event_loop(rest)
                 if ratio != canvas.device_pixel_ratio:
                     # On a screen of high resolution, toolkits enlarge the window that is open.
                     ratio = canvas.device_pixel_ratio
                     _fit_screen(figure)
-                time.sleep(0.01)
         finally:
             plt.close(figure)
 
@@ -1149,8 +1146,8 @@ def in_browser(vis, run):
                  " run).")
 
     async def serve():
-        for _ in _newest_frames(run, dashboard.show, 1 / 5):
-            await asyncio.sleep(0.05)
+        for rest in _newest_frames(run, dashboard.show, 1 / 5):
+            await asyncio.sleep(rest)
 
     with run.beside():
         try:
@@ -1172,10 +1169,9 @@ def in_notebook(vis, run):
         handle.update(Image(buffer.getvalue(), format="png"))
 
     with run.beside():
-        for _ in _newest_frames(run, draw, 1):
-            if run.over:
+        for rest in _newest_frames(run, draw, 1):
+            if run.over.wait(rest):
                 break
-            time.sleep(0.02)
     draw(run.frame, run.status())
 
 
