@@ -42,7 +42,8 @@ def test_files_that_are_named_exist():
     text = README + INSTALL + "".join(PAGES.values()) + "".join(map(script_text, SCRIPTS))
     text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
     names = set(re.findall(r"\b(?:tests/|docs/)?[\w.]+\.(?:py|txt|md|png|json|toml)\b", text))
-    made_by_readers = {"mnist_1.0_softmax.png", "mine.py", "digit.png"} | set(NEXT_STEPS)
+    made_by_readers = {"mnist_1.0_softmax.png", "mine.py", "build.py", "digit.png"}
+    made_by_readers.update(NEXT_STEPS)
     assert len(names) > 15
     for name in names - made_by_readers:
         places = [name, "docs/" + name, "tests/" + name]
@@ -89,7 +90,8 @@ def test_panels_are_numbered_as_the_keys_are():
 def test_keys_are_those_of_the_module():
     table = README[README.index("| key |"):README.index("Legends can be")]
     keys = set(re.findall(r"`([^`]+)`", table.replace("`1` … `6`", "`1` `2` `3` `4` `5` `6`")))
-    assert keys == set(tensorflowvisu._LAYOUTS) | {"Esc", "Space", "b", "o", "h", "Ctrl+s"}
+    assert keys == set(tensorflowvisu._LAYOUTS) | {
+        "Esc", "Space", "b", "o", "h", "Ctrl+s", "q"}
     assert set(tensorflowvisu._LAYOUTS) == set("0123456789")
     # 7, 8 and 9 show the panels that the table says.
     for key, panels in zip("789", re.findall(r"(\d) and (\d)", table)):
@@ -314,6 +316,16 @@ def test_questions_have_folded_answers():
         assert "?" in asked and len(answer) > 200 and not after.strip(), title
         names = re.findall(r"^<!-- edit (\S+) of", asked, re.M)
         assert not names or "<!-- measured {} -->".format(" ".join(names)) in answer, title
+
+
+def test_shorter_runs_are_said_where_they_are_asked_for():
+    """A reader sees no comments, and must not wait for iterations that the answer leaves out."""
+    shorter = {name: edit for name, edit in EXPERIMENTS.items() if edit.iterations}
+    for name, edit in shorter.items():
+        before = edit.question[:edit.question.index("<!-- edit " + name)]
+        asked = " ".join(before[before.rfind("```") + 3:].split())
+        assert "{:,} iterations are enough".format(edit.iterations - 1) in asked, name
+    assert len(shorter) >= 6
 
 
 def figures_of(runs):
