@@ -294,7 +294,7 @@ def block(script):
     if old:
         more = "One run with {}: {:.4f}.".format(version.format(**old[0]), old[0]["max_accuracy"])
     else:
-        more = "Not with TensorFlow 1.15.5: a run takes longer than 20 minutes there."
+        more = "Not with TensorFlow 1.15.5: more than 20 minutes a run."
     lines.append(version.format(**new[0]) + ". " + more)
     command = "python tests/results.py run --seeds {}".format(" ".join(map(str, seeds)))
     if script in NEXT_STEPS:
