@@ -577,6 +577,8 @@ def _keep(path, write, damaged=()):
 
 def _set_aside(path):
     """Keeps what is no right file under another name, unless a loader was faster."""
+    if not os.path.lexists(path):
+        return  # A right one may come from another loader at any moment.
     name = _name_of(path)
     with contextlib.suppress(ValueError):
         if name is None or _parse_idx(name, _read_file(path), path)[1]:

@@ -501,6 +501,24 @@ def test_two_loaders_at_the_same_moment(mirrors, tmp_path):
         name + ".gz" for name in NAMES)
 
 
+def test_another_loader_is_a_moment_faster(mirrors, tmp_path, monkeypatch):
+    """Its right file comes just after a look that has found none, and is not called damaged."""
+    mirrors(None)
+    data = tmp_path / "data"
+    isfile = os.path.isfile
+
+    def look(path):
+        found = isfile(path)
+        folder, name = os.path.split(str(path))
+        if not found and folder == str(data) and name in mirrors.files:
+            (data / name).write_bytes(mirrors.files[name])
+        return found
+
+    monkeypatch.setattr(os.path, "isfile", look)
+    assert not mnistdata.read_data_sets(str(data)).generated
+    assert sorted(path.name for path in data.iterdir()) == sorted(name + ".gz" for name in NAMES)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_killed_in_mid_download_and_started_again(mirrors, tmp_path):
     mirror, = mirrors(trickle)
