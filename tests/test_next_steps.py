@@ -335,10 +335,8 @@ def test_loss_and_dropout_against_numpy(graph):
 
 def test_learning_rate(graph):
     name, built = graph
-    if "mnist_4" in name:
-        checks.rate_decays(built, 0.02, 0.0001, 1600)
-    else:
-        checks.rate_decays(built, 0.003, 0.0001, 2000)
+    checks.rate_decays(built, 0.02 if "mnist_4" in name else 0.003, 0.0001,
+                       1600 if "4.0" in name else 2000)
 
 
 # ---------- Tricks, against NumPy ----------
