@@ -244,7 +244,7 @@ def _read_folder(folder):
     damaged = {path: reason for path, reason in damaged.items() if _name_of(path) not in parts}
     # What the loader and the panels keep there themselves is not named.
     unused = [entry for entry in unused if not entry.endswith((".damaged", ".part"))
-              and not entry.startswith((_GENERATED_NAME, "last_run", "raw", "MNIST"))]
+              and not entry.startswith((_GENERATED_NAME, "last_run", "own_digits", "raw", "MNIST"))]
     names = ", ".join(unused[:10]) + ", ..." * (len(unused) > 10)
     return parts, damaged, " Not used in {}: {}.".format(folder, names) if names else ""
 

@@ -501,6 +501,14 @@ def test_two_loaders_at_the_same_moment(mirrors, tmp_path):
         name + ".gz" for name in NAMES)
 
 
+def test_what_the_series_keeps_beside_the_digits_is_not_named(mirrors, tmp_path, capsys):
+    mirrors(None)
+    (tmp_path / "data" / "own_digits").mkdir(parents=True)
+    (tmp_path / "data" / "last_run.csv").write_text("")
+    assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    assert "Not used" not in capsys.readouterr().err
+
+
 def test_another_loader_is_a_moment_faster(mirrors, tmp_path, monkeypatch):
     """Its right file comes just after a look that has found none, and is not called damaged."""
     mirrors(None)
