@@ -871,7 +871,8 @@ class _Dashboard:
         self._status = _Cell(figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
                                          verticalalignment="center"))
         figure.canvas.mpl_connect("draw_event", self._on_draw)
-        figure.canvas.mpl_connect("resize_event", lambda _: self._arrange())
+        # A figure keeps functions, not methods, and so the dashboard lives as long as the figure.
+        figure.canvas.mpl_connect("resize_event", lambda _: self._has_gone() or self._arrange())
         self._arrange()
 
     def answer(self, key, axes):
@@ -918,11 +919,15 @@ class _Dashboard:
 
     def _redraw(self):
         self._arrange()
-        self.figure.canvas.draw()
+        self.figure.canvas.draw_idle()  # Once for all the keys that wait.
+
+    def _has_gone(self):
+        """Whether the window is about to go: matplotlib has taken the canvas from its figure."""
+        return not isinstance(self.figure.canvas, FigureCanvasAgg)
 
     def _on_draw(self, event):
         """Draws the rest over what the canvas has just drawn, which is kept as background."""
-        if self.figure.canvas.is_saving():
+        if self._has_gone() or self.figure.canvas.is_saving():
             return  # Everything has been drawn.
         if tuple(self.figure.bbox.size) != self._arranged_for:
             # The window moved to a screen of other resolution.
@@ -942,6 +947,8 @@ class _Dashboard:
 
     def show(self, frame, status):
         """Draws what is new in a frame and a status line, and brings it to the screen."""
+        if self._has_gone():
+            return
         canvas = self.figure.canvas
         self.set(frame, status)
         stale = [cell for cell in self._visible + [self._status] if cell.is_stale()]
@@ -1072,6 +1079,8 @@ def _answer_keys(dashboard, run):
         key = {"escape": "0", "space": " "}.get(event.key, event.key)
         if key == " ":
             run.toggle_pause()
+        elif key in matplotlib.rcParams["keymap.quit"]:
+            run.close()
         elif not dashboard.answer(key, event.inaxes) and key not in _NO_KEYS:
             key_press_handler(event, canvas, toolbar)
 
@@ -1116,14 +1125,15 @@ def in_window(vis, run):
     _answer_keys(dashboard, run)
     canvas.mpl_connect("close_event", lambda _: (run.close(), canvas.stop_event_loop()))
     _fit_screen(figure)
+    ratio, number = canvas.device_pixel_ratio, figure.number
     canvas.manager.show()
-    ratio = canvas.device_pixel_ratio
+    canvas.flush_events()  # A window that is closed at once leaves no drawing behind that waits.
     with run.beside():
         try:
             # plt.show() would go on until windows of the reader's own are closed, too.
             for rest in _newest_frames(run, dashboard.show, 1 / 25):
                 canvas.start_event_loop(rest)
-                if ratio != canvas.device_pixel_ratio:
+                if ratio != canvas.device_pixel_ratio and plt.fignum_exists(number):
                     # On a screen of high resolution, toolkits enlarge the window that is open.
                     ratio = canvas.device_pixel_ratio
                     _fit_screen(figure)
@@ -1181,6 +1191,10 @@ def as_picture(vis, run, reason):
     dashboard = vis.dashboard_on(_new_figure(vis))
     for _ in run.steps():
         _console.progress(run.told())
+    _leave_picture(vis, run, dashboard)
+
+
+def _leave_picture(vis, run, dashboard):
     path = _script_name() + ".png"
     try:
         earlier = _keep_earlier(path)
@@ -1223,10 +1237,23 @@ def as_movie(vis, run, path):
                              f" ({error.strerror})")
         return
     dashboard = vis.dashboard_on(_new_figure(vis))
+    broken = False
 
-    def grab():
-        dashboard.set(run.frame, run.status())
-        writer.grab_frame()
+    def write(action):
+        """Has the training go on where the movie does not: on a full disk, for example."""
+        nonlocal broken
+        if broken and action != writer.finish:
+            return
+        try:
+            dashboard.set(run.frame, run.status())
+            action()
+        except (OSError, subprocess.CalledProcessError) as error:
+            if not broken:
+                failed = isinstance(error, (BrokenPipeError, subprocess.CalledProcessError))
+                reason = "ffmpeg has failed" if failed else error.strerror
+                _console.say(f"the movie cannot be written to {os.path.abspath(path)} ({reason});"
+                             " the training goes on without, and leaves a picture.")
+            broken = True
 
     # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
     with contextlib.ExitStack() as after:
@@ -1236,13 +1263,16 @@ def as_movie(vis, run, path):
         writer.setup(dashboard.figure, path, vis.dpi)
     try:
         for _ in run.steps():
-            grab()
+            write(writer.grab_frame)
             _console.progress(run.told())
         for _ in range(2 * writer.fps):
-            grab()
+            write(writer.grab_frame)
     finally:
-        writer.finish()
-    _console.say(f"the movie is {path}{earlier}.")
+        write(writer.finish)
+    if broken:
+        _leave_picture(vis, run, dashboard)
+    else:
+        _console.say(f"the movie is {path}{earlier}.")
 
 
 def _keep_earlier(path):

@@ -354,6 +354,22 @@ def test_a_movie_that_cannot_be_written(tmp_path):
         assert path in lines[0] and lines[0].endswith(".") and lines[1] == "trains", run
 
 
+def test_the_training_goes_on_where_ffmpeg_fails(tmp_path):
+    # As one that was built without the encoder.
+    fake = tmp_path / "bin" / "ffmpeg"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\ncase $* in *-version*) exit 0;; esac\n"
+                    "echo Unknown encoder >&2\nexit 1\n")
+    fake.chmod(0o755)
+    live_script(tmp_path, options=", save_movie='run.mp4'")
+    done = run_python("live.py", cwd=str(tmp_path), env=environment(
+        PATH=str(fake.parent) + os.pathsep + os.environ["PATH"]))
+    assert done.returncode == 0 and "max test accuracy: 0.9" in done.stdout, done.stderr
+    assert done.stderr.count("run.mp4 (ffmpeg has failed); the training goes on") == 1
+    assert "Unknown encoder" in done.stderr and "Traceback" not in done.stderr
+    assert pixels_of(tmp_path / "live.png").shape == (756, 1344, 3)
+
+
 def test_movie_with_another_ending_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tensorflowvisu, "DATA", str(tmp_path))
     datavis = tensorflowvisu.MnistDataVis()
@@ -628,6 +644,16 @@ def test_browser_shows_the_run_and_answers_keys(served, browser):
     output, errors = process.communicate(timeout=60)
     assert output == "max test accuracy: 0.9\n" and process.returncode == 130, errors
     assert "Traceback" not in errors and errors.count("tensorflowvisu: Ctrl-C") == 1
+
+
+def test_a_key_in_the_browser_ends_the_run(served, browser):
+    url, process = served(iterations=100000)
+    browser.open(url)
+    wait_until(lambda: (browser.picture() < 0.5).any(axis=2).mean() > 0.01, 60)
+    browser.press("q")
+    output, errors = process.communicate(timeout=60)
+    assert output == "max test accuracy: 0.9\n" and process.returncode == 0, errors
+    assert "Traceback" not in errors
 
 
 def test_ctrl_c_after_the_training_returns_to_the_script(served, tmp_path):

@@ -455,6 +455,43 @@ def test_window_fits_a_dense_screen(window, dense_screen):
 
 # ---------- The end ----------
 
+def test_a_window_that_is_closed_at_once(tmp_path, dense_screen):
+    # What the button of the window does, at moments when it is not quite there.
+    script = live_script(tmp_path, pause=0.002, first="""
+        from matplotlib._pylab_helpers import Gcf
+        from matplotlib.backends._backend_tk import FigureManagerTk
+        show = FigureManagerTk.show
+
+        def show_and_close(manager):
+            show(manager)
+            manager.window.after(wait, lambda: Gcf.destroy(manager))
+
+        FigureManagerTk.show = show_and_close
+        """, call="""
+        for wait in (0, 50, 100, 150, 300, 600, 1000):
+            datavis.animate(step, 100000, 10, 50)
+            print("closed", flush=True)
+        """)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=str(tmp_path), timeout=300, stdout=subprocess.PIPE,
+        env=environment(DISPLAY=dense_screen, MPLBACKEND="TkAgg"), stderr=subprocess.PIPE,
+        universal_newlines=True)
+    assert done.returncode == 0 and done.stdout.count("closed") == 7, done.stderr
+    assert done.stderr == ""
+
+
+def test_many_keys_at_once_are_answered_together(window):
+    live = window(iterations=1000000)
+    live.later(20)
+    before = live.state["draws"]
+    live.xdotool("key", "--delay", "0", *"1234568" * 8 + "7")
+    live.until(lambda state: state["visible"] == [1, 2])
+    assert live.state["draws"] - before < 40
+    live.key("q")
+    live.end()
+    assert live.process.returncode == 0 and live.stderr() == ""
+
+
 def test_the_newest_frame_wins_and_the_last_one_is_drawn(window):
     live = window(iterations=300, pause=0.01, first="""
         blit = FigureCanvasTkAgg.blit
