@@ -22,6 +22,14 @@ WAITS = """    global heard, made, own
         time.sleep(0.1)
 """
 
+# Worker 0 is paused at its iteration 100 until there is a file of this name.
+PAUSES = """    global heard, made, own
+    while task == 0 and i == 100 and not os.path.exists("go"):
+        datavis.is_paused = lambda: True
+        time.sleep(0.1)
+    datavis.is_paused = lambda: False
+"""
+
 
 def free_addresses(n):
     """So many addresses on this machine that nobody uses."""
@@ -37,14 +45,14 @@ def free_addresses(n):
 class Cluster:
     """A parameter server and two workers, started one by one; the script is shortened."""
 
-    def __init__(self, folder, digits, iterations=300, patience=60, waits=False):
+    def __init__(self, folder, digits, iterations=300, patience=60, waits=None):
         text = script_from_diff(NAME, folder)
         assert text.count("10000") == 6 and text.count("PATIENCE = 60") == 1
         text = text.replace("10000", str(iterations))
         text = text.replace("PATIENCE = 60", "PATIENCE = {}".format(patience))
         if waits:
-            assert text.count(WAITS.splitlines()[0] + "\n") == 1
-            text = text.replace(WAITS.splitlines()[0] + "\n", WAITS)
+            assert text.count(waits.splitlines()[0] + "\n") == 1
+            text = text.replace(waits.splitlines()[0] + "\n", waits)
         # What a run leaves for the next one stays with it.
         (folder / NAME).write_text(text.replace(
             "import tensorflowvisu\n", "import tensorflowvisu\ntensorflowvisu.DATA = '.'\n"),
@@ -57,7 +65,7 @@ class Cluster:
     def start(self, job, index, config=None):
         """Starts a task in a folder of its own, without a display."""
         place = self.folder / "{}{}".format(job, index)
-        place.mkdir()
+        place.mkdir(exist_ok=True)
         config = config or json.dumps(
             {"cluster": self.cluster, "task": {"type": job, "index": index}})
         with open(str(place / "out"), "w") as out, open(str(place / "err"), "w") as err:
@@ -100,7 +108,7 @@ def cluster(tmp_path, small_digits):
 
 
 def test_two_workers_train_together_and_all_tasks_end(cluster):
-    cluster = cluster(waits=True)
+    cluster = cluster(waits=WAITS)
     cluster.start("ps", 0)
     cluster.start("worker", 0)
     # The other worker comes late.
@@ -134,7 +142,7 @@ def test_two_workers_train_together_and_all_tasks_end(cluster):
 
 
 def test_a_worker_that_is_killed_is_survived(cluster):
-    cluster = cluster(patience=45, waits=True)
+    cluster = cluster(patience=45, waits=WAITS)
     cluster.start("ps", 0)
     cluster.start("worker", 0)
     wait_until(lambda: cluster.trained(0), 120)
@@ -146,6 +154,38 @@ def test_a_worker_that_is_killed_is_survived(cluster):
     assert cluster.end("ps", 0) == 0
 
 
+def test_worker_0_that_is_killed_joins_in_again(cluster):
+    cluster = cluster(iterations=600)
+    cluster.start("ps", 0)
+    cluster.start("worker", 0)
+    wait_until(lambda: cluster.trained(0), 120)
+    cluster.start("worker", 1)
+    wait_until(lambda: cluster.trained(1, 100), 120)
+    cluster.tasks["worker", 0].kill()
+    cluster.end("worker", 0)
+    made = max(int(i) for i in re.findall(r"^(\d+): accuracy", cluster.out("worker", 1), re.M))
+    cluster.start("worker", 0)
+    assert [cluster.end(*task) for task in (("worker", 0), ("worker", 1), ("ps", 0))] == [0, 0, 0]
+    # It begins where the other one was, with what has been learnt.
+    lines = re.findall(r"^(\d+): accuracy:(\S+)", cluster.out("worker", 0), re.M)
+    assert int(lines[0][0]) >= made - 120 and float(lines[0][1]) > 0.5
+    assert "max test accuracy: " in cluster.out("worker", 0)
+
+
+def test_the_parameter_server_waits_for_worker_0_while_it_is_paused(cluster):
+    cluster = cluster(patience=12, waits=PAUSES)
+    cluster.start("ps", 0)
+    cluster.start("worker", 0)
+    wait_until(lambda: cluster.trained(0, 70), 120)
+    cluster.start("worker", 1)
+    assert cluster.end("worker", 1) == 0
+    time.sleep(15)
+    assert cluster.tasks["ps", 0].poll() is None and cluster.tasks["worker", 0].poll() is None
+    (cluster.folder / "worker0" / "go").touch()
+    assert [cluster.end(*task) for task in (("worker", 0), ("ps", 0))] == [0, 0]
+    assert "300: accuracy" in cluster.out("worker", 0)
+
+
 def test_tasks_end_where_the_parameter_server_is_killed(cluster):
     cluster = cluster(iterations=90000, patience=5)
     cluster.start("ps", 0)
@@ -155,7 +195,7 @@ def test_tasks_end_where_the_parameter_server_is_killed(cluster):
     began = time.time()
     assert cluster.end("worker", 0) == 1
     assert time.time() - began < 30
-    assert cluster.errors("worker", 0)[-1].startswith("Nothing was heard from the parameter server")
+    assert cluster.errors("worker", 0)[-1].startswith("Nothing was heard from others")
     assert "Traceback" not in "".join(cluster.errors("worker", 0))
 
 
@@ -175,7 +215,7 @@ def test_a_port_that_is_taken_is_named(cluster):
         other.listen(1)
         cluster.start("ps", 0)
         assert cluster.end("ps", 0) == 1
-    assert cluster.errors("ps", 0)[-1].startswith(address + " is not free on this machine")
+    assert cluster.errors("ps", 0)[-1].startswith(address + " is no free address of this machine")
     assert "Traceback" not in "".join(cluster.errors("ps", 0))
 
 
@@ -196,6 +236,12 @@ WRONG = {
     "no task": '{"cluster": {"ps": ["127.0.0.1:1"], "worker": ["127.0.0.1:2"]}}',
     "no such task": '{"cluster": {"ps": ["127.0.0.1:1"], "worker": ["127.0.0.1:2"]},'
                     ' "task": {"type": "worker", "index": 1}}',
+    "no workers": '{"cluster": {"ps": ["127.0.0.1:1"], "worker": []},'
+                  ' "task": {"type": "ps", "index": 0}}',
+    "no port": '{"cluster": {"ps": ["127.0.0.1"], "worker": ["127.0.0.1:2"]},'
+               ' "task": {"type": "worker", "index": 0}}',
+    "no number": '{"cluster": {"ps": ["127.0.0.1:1"], "worker": ["127.0.0.1:two"]},'
+                 ' "task": {"type": "ps", "index": 0}}',
     "no parameter server": '{"cluster": {"worker": ["127.0.0.1:2"]},'
                            ' "task": {"type": "worker", "index": 0}}',
     "another kind": '{"cluster": {"chief": ["127.0.0.1:1"], "ps": ["127.0.0.1:2"],'
