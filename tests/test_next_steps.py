@@ -304,6 +304,7 @@ def test_recorded_results_are_what_the_header_says(name, texts):
     runs = results.runs_of(name, "2.")
     mean, best, ceiling, words = GOALS[name]
     reached = [run["max_accuracy"] for run in runs]
+    assert {run["seed"] for run in runs} == set(range(5))
     assert words in checks.header(texts[name]).split("\n")[0]
     assert abs(100 * sum(reached) / len(reached) - float(words.split()[0])) <= 0.05
     assert mean <= sum(reached) / len(reached) and best <= max(reached) <= ceiling

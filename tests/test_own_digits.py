@@ -139,7 +139,7 @@ def test_read_picture_of_other_kinds(digits, tmp_path):
 def shortened(folder, iterations, edit=("", "")):
     """Makes the script in a folder, shortened; what it leaves stays in that folder."""
     text = script_from_diff(NAME, folder)
-    assert text.count("10000") == 4
+    assert text.count("10000") == 5
     text = text.replace("10000", str(iterations)).replace(*edit)
     text = text.replace("import tensorflowvisu\n",
                         "import tensorflowvisu\ntensorflowvisu.DATA = {!r}\n".format(
