@@ -1092,8 +1092,8 @@ def _answer_keys(dashboard, run):
 def _newest_frames(run, draw, seconds):
     """Draws the newest frame when it is time, until the run is closed.
 
-    It draws at most once in so many seconds, rests at least half as long as that took, and yields
-    for how many seconds. There is nothing to lose and nothing to wait for.
+    It draws at most once in so many seconds, rests at least as long as that took, and yields for
+    how many seconds. There is nothing to lose and nothing to wait for.
     """
     said = status = None
     collected = time.monotonic()
@@ -1108,7 +1108,7 @@ def _newest_frames(run, draw, seconds):
             said, status = news, run.status()
         draw(run.frame, status)
         took = time.monotonic() - begin
-        yield max(seconds - took, took / 2)
+        yield max(seconds - took, took)
 
 
 def in_window(vis, run):
@@ -1133,6 +1133,7 @@ def in_window(vis, run):
             # plt.show() would go on until windows of the reader's own are closed, too.
             for rest in _newest_frames(run, dashboard.show, 1 / 25):
                 canvas.start_event_loop(rest)
+                canvas.flush_events()  # All the keys that wait are answered, by one drawing.
                 if ratio != canvas.device_pixel_ratio and plt.fignum_exists(number):
                     # On a screen of high resolution, toolkits enlarge the window that is open.
                     ratio = canvas.device_pixel_ratio
