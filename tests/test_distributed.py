@@ -135,8 +135,9 @@ def test_two_workers_train_together_and_all_tasks_end(cluster):
               for k in (0, 1) for line in said[k] if line.startswith("worker")]
     own, total = zip(*[(int(a), int(b)) for a, b in counts])
     assert own[0] > 100 and own[1] > 10
-    # Both may begin the same step, which then counts twice.
-    assert 301 <= sum(own) == max(total) <= 310
+    # Both may begin the same step, which then counts twice. And where both end one at the same
+    # moment, the counter may be raised once only: asynchronous steps wait for no lock.
+    assert 301 <= max(total) <= 310 and 0 <= sum(own) - max(total) <= 1
     # Apart from that there is nothing but the panels' notices.
     assert len(said[0]) == 3 and len(said[1]) == 1 and not cluster.errors("ps", 0)
 
