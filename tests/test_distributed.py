@@ -143,7 +143,7 @@ def test_two_workers_train_together_and_all_tasks_end(cluster):
 
 
 def test_a_worker_that_is_killed_is_survived(cluster):
-    cluster = cluster(patience=45, waits=WAITS)
+    cluster = cluster(patience=20, waits=WAITS)
     cluster.start("ps", 0)
     cluster.start("worker", 0)
     wait_until(lambda: cluster.trained(0), 120)
