@@ -30,6 +30,8 @@ import mnistdata
 
 # The series is written for TensorFlow 1.x: first a graph is built, then a session runs it.
 tf.disable_v2_behavior()
+# An empty graph, for this script may run more than once in a notebook or console.
+tf.reset_default_graph()
 print("Tensorflow version " + tf.__version__)
 tf.set_random_seed(0)
 
@@ -83,25 +85,29 @@ datavis = tensorflowvisu.MnistDataVis()
 
 # ---------- Training ----------
 
+# A session runs the graph and keeps the values of its variables. The initialiser gives them their
+# first values.
 sess = tf.Session()
 sess.run(tf.global_variables_initializer())
 
 
+# datavis.animate calls this function for every iteration i and says which data the panels need.
 def training_step(i, update_test_data, update_train_data):
     """Trains on a batch of 100 digits; before that, where asked to, shows how good the model is."""
     batch_X, batch_Y = mnist.train.next_batch(100)
 
-    # Accuracy and loss on the training digits of this batch.
+    # Accuracy a, loss c and mosaic im of the training digits of this batch.
     if update_train_data:
         a, c, im, weights, biases = sess.run(
             [accuracy, cross_entropy, I, allweights, allbiases],
             feed_dict={X: batch_X, Y_: batch_Y})
-        print(str(i) + ": accuracy:" + str(a) + " loss: " + str(c))
+        print(str(i) + ": accuracy:" + str(a) + " loss: " + str(c)
+              + " (lr:" + str(lr) + ")")
         datavis.append_training_curves_data(i, a, c)
         datavis.append_data_histograms(i, weights, biases)
         datavis.update_image1(im)
 
-    # Accuracy and loss on all test digits, which the network never trains on.
+    # Accuracy a, loss c and mosaic im of all test digits, which the network never trains on.
     if update_test_data:
         a, c, im = sess.run(
             [accuracy, cross_entropy, It],
@@ -117,6 +123,7 @@ def training_step(i, update_test_data, update_train_data):
 
 
 # Iterations 0 to 2000, so + 1. Every 10 the panels get training data, every 50 test data.
+# With more_tests_at_start the first test data come as often as the training data.
 datavis.animate(training_step, 2000 + 1, 10, 50, more_tests_at_start=True)
 # For text only, put a # in front of the line above and take it away from the line below.
 # for i in range(2000 + 1): training_step(i, i % 50 == 0, i % 10 == 0)

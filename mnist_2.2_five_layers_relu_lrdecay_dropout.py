@@ -35,6 +35,8 @@ import mnistdata
 
 # The series is written for TensorFlow 1.x: first a graph is built, then a session runs it.
 tf.disable_v2_behavior()
+# An empty graph, for this script may run more than once in a notebook or console.
+tf.reset_default_graph()
 print("Tensorflow version " + tf.__version__)
 tf.set_random_seed(0)
 
@@ -54,7 +56,7 @@ pkeep = tf.placeholder(tf.float32)
 
 # ---------- Weights and biases ----------
 
-# The numbers of neurons in the four relu layers; the softmax layer has 10.
+# The numbers of neurons in the four hidden layers; the softmax layer has 10.
 K = 200
 L = 100
 M = 60
@@ -103,7 +105,7 @@ accuracy = tf.reduce_mean(tf.cast(is_correct, tf.float32))
 # Adam divides the gradient by its own recent size, so the learning rate is about the largest
 # change of a weight in a step.
 # Here it is 0.0001 + 0.003 * e^(-step/2000), which decays from 0.0031 toward 0.0001. It is a node
-# of the graph now: to print it, it is run, and its value is called rate.
+# of the graph: to print it, it has to be run, and its value is called rate.
 lr = 0.0001 + tf.train.exponential_decay(0.003, step, 2000, 1/math.e)
 optimizer = tf.train.AdamOptimizer(lr)
 train_step = optimizer.minimize(cross_entropy)
@@ -119,15 +121,18 @@ datavis = tensorflowvisu.MnistDataVis()
 
 # ---------- Training ----------
 
+# A session runs the graph and keeps the values of its variables. The initialiser gives them their
+# first values.
 sess = tf.Session()
 sess.run(tf.global_variables_initializer())
 
 
+# datavis.animate calls this function for every iteration i and says which data the panels need.
 def training_step(i, update_test_data, update_train_data):
     """Trains on a batch of 100 digits; before that, where asked to, shows how good the model is."""
     batch_X, batch_Y = mnist.train.next_batch(100)
 
-    # Accuracy and loss on the training digits of this batch.
+    # Accuracy a, loss c and mosaic im of the training digits of this batch.
     if update_train_data:
         a, c, im, weights, biases, rate = sess.run(
             [accuracy, cross_entropy, I, allweights, allbiases, lr],
@@ -138,7 +143,7 @@ def training_step(i, update_test_data, update_train_data):
         datavis.append_data_histograms(i, weights, biases)
         datavis.update_image1(im)
 
-    # Accuracy and loss on all test digits, which the network never trains on.
+    # Accuracy a, loss c and mosaic im of all test digits, which the network never trains on.
     if update_test_data:
         a, c, im = sess.run(
             [accuracy, cross_entropy, It],
@@ -154,6 +159,7 @@ def training_step(i, update_test_data, update_train_data):
 
 
 # Iterations 0 to 10000, so + 1. Every 20 the panels get training data, every 100 test data.
+# With more_tests_at_start the first test data come as often as the training data.
 datavis.animate(training_step, 10000 + 1, 20, 100, more_tests_at_start=True)
 # For text only, put a # in front of the line above and take it away from the line below.
 # for i in range(10000 + 1): training_step(i, i % 100 == 0, i % 20 == 0)
