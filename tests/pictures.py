@@ -3,7 +3,7 @@
     python tests/pictures.py              # all of them
     python tests/pictures.py 2.0 2.1      # some of them
 
-Each shows the curves of a script, or of one with an edit of docs/workshop.md, and behind them those
+Each shows the curves of a script, or of one with an edit of the workshop, and behind them those
 of the run to compare it with: the step before, or the unedited script.
 """
 
@@ -51,7 +51,7 @@ def script_of(name):
     for script in NEXT_STEPS:
         if script[6:9] == name:
             return script, next_steps.text_of(script)
-    edit = workshop.experiments(read(workshop.PAGE))[name]
+    edit = workshop.experiments(workshop.text())[name]
     return edit.script, workshop.apply(read(edit.script), edit.hunks)
 
 

@@ -2,7 +2,7 @@
 
     python tests/results.py run --seeds 0 1 2 3 4    # whole runs of all six scripts
     python tests/results.py run --scripts mnist_5.0_recurrent.py    # one run of a next step
-    python tests/results.py edits                    # one run of each edit in docs/workshop.md
+    python tests/results.py edits                    # one run of each edit of the workshop
     python tests/results.py confirm 2.1_fixed_rate   # one run, so that its records stay valid
     python tests/results.py compare 2.0 2.1          # the difference of two, with its spread
     python tests/results.py start                    # the networks before their first step
@@ -165,7 +165,7 @@ def confirm(name, seed=None):
     if name in SCRIPTS + list(NEXT_STEPS):
         run = measure(name, before["seed"])
     else:
-        edit = workshop.edits(read(workshop.PAGE))[name]
+        edit = workshop.edits(workshop.text())[name]
         run = measure(edit.script, before["seed"],
                       workshop.apply(read(edit.script), edit.hunks), edit.iterations)
     differ = [field for field in ACCURACIES if field in before and run[field] != before[field]]
@@ -451,10 +451,10 @@ def edits_table(names, known):
     return table(EDIT_COLUMNS, rows)
 
 
-def stages_table(page):
+def stages_table():
     """What the stages of "Build it yourself" reached."""
     rows = [edit_row("1.0 as it stands", runs_of(SCRIPTS[0], NEWEST))]
-    for k, (name, _) in enumerate(workshop.stages(page), 1):
+    for k, (name, _) in enumerate(workshop.stages(workshop.text()), 1):
         rows.append(edit_row("{}. {}".format(k, name), named("stage_{}".format(k))))
     return table(["stage"] + EDIT_COLUMNS[1:], rows)
 
@@ -508,12 +508,15 @@ def documents():
     texts["README.md"] = replaced(read("README.md"), "results", steps_table())
     text = replaced(read("docs/results.md"), "results", details_table())
     texts["docs/results.md"] = replaced(text, "start", start_words())
-    text = read(workshop.PAGE)
-    known = workshop.experiments(text)
-    text = replaced(text, "stages", stages_table(text))
-    for names in re.findall(r"^<!-- measured (.*) -->$", text, re.M):
-        text = replaced(text, "measured " + names, edits_table(names.split(), known))
-    texts[workshop.PAGE] = replaced(text, "slow start", slow_start_words())
+    known = workshop.experiments(workshop.text())
+    for page in workshop.PAGES:
+        text = read(page)
+        for names in re.findall(r"^<!-- measured (.*) -->$", text, re.M):
+            text = replaced(text, "measured " + names, edits_table(names.split(), known))
+        for name, words in (("stages", stages_table), ("slow start", slow_start_words)):
+            if "<!-- {} -->".format(name) in text:
+                text = replaced(text, name, words())
+        texts[page] = text
     return texts
 
 
@@ -619,7 +622,7 @@ def main():
             for script in arguments.scripts:
                 show_and_record(measure(script, seed))
     elif arguments.command == "edits":
-        known = workshop.edits(read(workshop.PAGE))
+        known = workshop.edits(workshop.text())
         for name in arguments.names or known:
             edit = known[name]
             text = workshop.apply(read(edit.script), edit.hunks)

@@ -168,7 +168,7 @@ def stages(small_digits, tmp_path_factory):
     """The script after each stage of the workshop's "Build it yourself", run."""
     text = script_text(SCRIPTS[0])
     done = []
-    for name, edit in workshop.stages(script_text(workshop.PAGE)):
+    for name, edit in workshop.stages(workshop.text()):
         text = workshop.apply(text, edit)
         folder = tmp_path_factory.mktemp("exercise")
         script = folder / "mnist_1.0_softmax.py"

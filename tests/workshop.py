@@ -1,18 +1,28 @@
-"""What docs/workshop.md asks the reader to edit, read from that page, for the tests and the tools.
+"""What the workshop asks the reader to edit, read from its two pages, for the tests and the tools.
 
 An edit is a block of ```diff. Its hunks begin with a line "@@ Heading @@" that names the script's
 section; a hunk's lines begin with a space (both), a minus (before) or a plus (after).
 """
 
 import collections
+import os
 import re
 
-from series import SCRIPTS
+from series import ROOT, SCRIPTS
 
-PAGE = "docs/workshop.md"
+PAGES = ["docs/workshop.md", "docs/experiments.md"]
 FIRST = SCRIPTS[0]
 
 Experiment = collections.namedtuple("Experiment", "script hunks iterations question answer")
+
+
+def text():
+    """Both pages, one after the other."""
+    found = []
+    for page in PAGES:
+        with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+            found.append(file.read())
+    return "\n".join(found)
 
 
 def hunks(block):
@@ -66,7 +76,7 @@ def experiments(page):
 
 
 def edits(page):
-    """All edits of the page by name: the stages, each with those before it, and the experiments."""
+    """All edits by name: the stages, each with those before it, and the experiments."""
     found, so_far = {}, []
     for k, (name, more) in enumerate(stages(page), 1):
         so_far = so_far + more
