@@ -4,7 +4,7 @@
     python tests/results.py run --scripts mnist_5.0_recurrent.py    # one run of a next step
     python tests/results.py edits                    # one run of each edit of the workshop
     python tests/results.py confirm 2.1_fixed_rate   # one run, so that its records stay valid
-    python tests/results.py compare 2.0 2.1          # the difference of two, with its spread
+    python tests/results.py compare 2.0 2.1          # the difference of two, and how sure it is
     python tests/results.py start                    # the networks before their first step
     python tests/results.py write                    # the figures into the scripts and documents
 
@@ -238,15 +238,21 @@ def deviation(values):
 
 
 def spread(values, digits):
-    """Mean ± standard deviation."""
+    """Mean ± standard deviation: what a single run reaches."""
     return "{0:.{2}f} ± {1:.{2}f}".format(mean(values), deviation(values), digits)
 
 
-def difference(first, second, digits):
-    """How much larger the second values are than the first, with the spread of that difference.
+def estimate(values, digits):
+    """Mean ± standard error: how exactly so many runs tell the mean."""
+    return "{0:.{2}f} ± {1:.{2}f}".format(
+        mean(values), deviation(values) / math.sqrt(len(values)), digits)
 
-    Two runs differ with the square root of the sum of both variances. Where one side is a single
-    run, its spread is not known, and that of the other side stands for it.
+
+def difference(first, second, digits):
+    """How much larger the second values are than the first, ± the standard error of that.
+
+    It is the square root of the sum of both squared standard errors. Where one side is a single
+    run, its deviation is not known, and that of the other side stands for it.
     """
     by = [deviation(values) for values in (first, second)]
     if len(first) == 1 or len(second) == 1:
@@ -254,7 +260,8 @@ def difference(first, second, digits):
     text = "{:+.{}f}".format(mean(second) - mean(first), digits)
     if len(first) == len(second) == 1:
         return text
-    return text + " ± {:.{}f}".format(math.hypot(*by), digits)
+    errors = [d / math.sqrt(len(values)) for d, values in zip(by, (first, second))]
+    return text + " ± {:.{}f}".format(math.hypot(*errors), digits)
 
 
 # What `compare` prints: the words, the field of a record, the digits behind the point.
@@ -288,12 +295,11 @@ def comparison(first, second):
              form("iterations", *(str(runs[0]["iterations"]) for runs in sides), "")]
     for words, field, digits in COMPARED:
         values = [values_of(runs, field) for runs in sides]
-        cells = [("{:.{}f}".format(v[0], digits) if len(v) == 1 else spread(v, digits))
+        cells = [("{:.{}f}".format(v[0], digits) if len(v) == 1 else estimate(v, digits))
                  if v else "never" if field in LEVELS else "none" for v in values]
         cells.append(difference(values[0], values[1], digits) if all(values) else "")
         lines.append(form(words, *cells))
-    lines.append("Each ± is a standard deviation. A difference of less than twice its own says"
-                 " nothing.")
+    lines.append("Each ± is a standard error. Less than twice its own ± may be chance.")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -356,7 +362,7 @@ def step_row(script, before, trick):
     final = values_of(runs, "final_accuracy")
     last = values_of(runs_of(before, NEWEST), "final_accuracy") if before else []
     return [
-        script[6:9], trick, spread(values_of(runs, "max_accuracy"), 4),
+        script[6:9], trick, estimate(values_of(runs, "max_accuracy"), 4),
         "{:.4f}".format(mean(final)), difference(last, final, 4) if last else "",
         "{:.0f}".format(mean(values_of(runs, "misses"))),
         "{:.2f} → {:.2f}".format(mean(values_of(runs, "lowest_loss")),
@@ -409,7 +415,7 @@ def details_table():
             + [usual(new, level) for level in LEVELS]
             + ["{:.4f}".format(mean(values_of(new, "last_20"))),
                "{:.4f}".format(mean(values_of(new, "training_accuracy"))),
-               spread(values_of(new, "final_loss"), 2),
+               estimate(values_of(new, "final_loss"), 2),
                "{:.4f}".format(old[0]["max_accuracy"]),
                "{:.3f}".format(mean(generated))] + cost_cells(new))
     return table(["step", "best run"] + ["iterations to " + level for level in LEVELS]

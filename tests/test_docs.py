@@ -220,7 +220,7 @@ def test_figures_of_a_run_come_from_its_lines():
     assert broken["nan_from"] == 60 and broken["training_loss"] is None
 
 
-def test_compare_prints_the_differences_with_their_spread():
+def test_compare_prints_the_differences_with_their_standard_errors():
     def compare(*names):
         return run_python(os.path.join(ROOT, "tests", "results.py"), "compare", *names)
 
@@ -232,7 +232,7 @@ def test_compare_prints_the_differences_with_their_spread():
         for script in SCRIPTS[1:3])
     words = "{:+.4f} ± {:.4f}".format(
         np.mean(second) - np.mean(first),
-        np.sqrt(np.var(first, ddof=1) + np.var(second, ddof=1)))
+        np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)))
     for names in (("2.0", "2.1"), (SCRIPTS[1], SCRIPTS[2])):
         lines = compare(*names).stdout.splitlines()
         assert [line for line in lines if line.startswith("test accuracy at the end")
