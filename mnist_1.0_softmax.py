@@ -135,4 +135,4 @@ print("max test accuracy: " + str(datavis.get_max_test_accuracy()))
 # Max test accuracy of 5 runs with seeds 0 to 4, mean ± standard deviation:
 # 0.9221 ± 0.0006, from 0.9214 to 0.9230; at the end 0.9204, with a test loss of 28.28 ± 0.25.
 # TensorFlow 2.21.0, Python 3.12.1. One run with TensorFlow 1.15.5, Python 3.7.16: 0.9223.
-# Measured by: python tests/results.py run --seeds 0 1 2 3 4
+# Measured by: python tests/tools/measure.py run --seeds 0 1 2 3 4

@@ -233,7 +233,8 @@ def probability_distribution(data):
 # ---------- The run ----------
 
 # The folder in which a run leaves its curves for the next one.
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+DATA = os.environ.get("TENSORFLOWVISU_DATA") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "data")
 
 # What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
 # (iteration, 8 boundaries), the two images and the six titles. Nothing in it is ever changed, so

@@ -9,14 +9,15 @@ import subprocess
 import numpy as np
 import pytest
 
+import measure
 import mnistdata
 import next_steps
 import pictures
-import results
 import tensorflowvisu
 import workshop
-from conftest import ROOT, SCRIPTS, environment, run_python, script_text
-from series import NEXT_STEPS
+from processes import environment, run_python
+from scripts import run_script, script_text
+from series import NEXT_STEPS, ROOT, SCRIPTS
 
 README = script_text("README.md")
 INSTALL = script_text("install.txt")
@@ -41,12 +42,12 @@ def test_readme_starts_with_the_two_commands():
 def test_files_that_are_named_exist():
     text = README + INSTALL + "".join(PAGES.values()) + "".join(map(script_text, SCRIPTS))
     text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
-    names = set(re.findall(r"\b(?:tests/|docs/)?[\w.]+\.(?:py|txt|md|png|json|toml)\b", text))
+    names = set(re.findall(r"\b(?:\w+/)*[\w.]+\.(?:py|txt|md|png|json|toml)\b", text))
     made_by_readers = {"mnist_1.0_softmax.png", "mine.py", "build.py", "digit.png"}
     made_by_readers.update(NEXT_STEPS)
     assert len(names) > 15
     for name in names - made_by_readers:
-        places = [name, "docs/" + name, "tests/" + name]
+        places = [name, "docs/" + name, "tests/tools/" + name]
         assert any(os.path.exists(os.path.join(ROOT, place)) for place in places), name
 
 
@@ -112,9 +113,9 @@ def test_the_example_of_an_own_network_runs(tmp_path):
     example = re.search(r"^```python\n(.*?)^```$", page, re.M | re.S).group(1)
     assert max(map(len, example.splitlines())) <= 100
     script = tmp_path / "own.py"
-    script.write_text(example.replace(
-        "import tensorflowvisu\n", "import tensorflowvisu\ntensorflowvisu.DATA = 'data'\n"))
-    done = run_python(script, cwd=str(tmp_path), env=environment(PYTHONPATH=ROOT))
+    script.write_text(example)
+    done = run_python(script, cwd=str(tmp_path),
+                      env=environment(PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=str(tmp_path)))
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split("max test accuracy: ")[1]) > 0.8
     assert (tmp_path / "own.png").exists()
@@ -131,14 +132,14 @@ def test_pictures_are_of_steps_and_of_edits_in_the_workshop():
 
 
 def test_pictures_of_no_name_are_refused():
-    done = run_python(os.path.join(ROOT, "tests", "pictures.py"), "2.0_nothing")
+    done = run_python(os.path.join(ROOT, "tests", "tools", "pictures.py"), "2.0_nothing")
     assert done.returncode == 2 and "3.0_shuffled" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["results.py", "pictures.py", "benchmark.py", "next_steps.py"])
+@pytest.mark.parametrize("command", ["measure.py", "pictures.py", "benchmark.py", "next_steps.py"])
 def test_tools_that_are_named_start(command):
-    assert "python tests/" + command in README + PAGES["docs/development.md"]
-    done = run_python(os.path.join(ROOT, "tests", command), "--help")
+    assert "python tests/tools/" + command in README + PAGES["docs/development.md"]
+    done = run_python(os.path.join(ROOT, "tests", "tools", command), "--help")
     assert done.returncode == 0 and "usage" in done.stdout
 
 
@@ -170,7 +171,7 @@ def test_install_txt_is_for_pip():
 @pytest.mark.parametrize("k", range(6))
 def test_recorded_results_lie_between_floor_and_ceiling(k):
     mean, floor, ceiling = BOUNDS[k]
-    new, old = (results.runs_of(SCRIPTS[k], version) for version in ("2.", "1.15."))
+    new, old = (measure.runs_of(SCRIPTS[k], version) for version in ("2.", "1.15."))
     assert len({run["seed"] for run in new}) >= 5 and old
     assert mean <= sum(run["max_accuracy"] for run in new) / len(new) <= ceiling
     for run in new + old:
@@ -181,29 +182,29 @@ def test_recorded_results_lie_between_floor_and_ceiling(k):
 @pytest.mark.parametrize("name", SCRIPTS + ["README.md", "docs/results.md", "docs/next_steps.md"]
                          + workshop.PAGES + [next_steps.diff_of(name) for name in NEXT_STEPS])
 def test_figures_in_the_documents_are_the_recorded_ones(name):
-    assert script_text(name) == results.documents()[name]
+    assert script_text(name) == measure.documents()[name]
 
 
 def test_no_figure_is_of_other_code_than_stands_here():
     """A script, or an edit in the workshop, that has changed since its run must run again."""
     edits = workshop.edits(WORKSHOP)
-    expected = {script: results.code_hash(next_steps.text_of(script))
+    expected = {script: measure.code_hash(next_steps.text_of(script))
                 for script in SCRIPTS + list(NEXT_STEPS)}
     for name, edit in edits.items():
         text = workshop.apply(script_text(edit.script), edit.hunks)
-        expected[name] = results.code_hash(text)
-    for run in results.load():
+        expected[name] = measure.code_hash(text)
+    for run in measure.load():
         assert run["code"] == expected[run.get("edit") or run["script"]], run
-    assert {run.get("edit") for run in results.load()} == set(edits) | {None}
+    assert {run.get("edit") for run in measure.load()} == set(edits) | {None}
 
 
 def test_hash_is_of_the_code_alone():
     text = script_text(SCRIPTS[0])
     words = text.replace("The share of images", "A part of them").replace("ten softmax", "10")
-    assert words != text and results.code_hash(words) == results.code_hash(text)
-    assert results.code_hash(text.replace("0.003", "0.004")) != results.code_hash(text)
+    assert words != text and measure.code_hash(words) == measure.code_hash(text)
+    assert measure.code_hash(text.replace("0.003", "0.004")) != measure.code_hash(text)
     indented = text.replace('        print(str(i) + ": accuracy', '    print(str(i) + ": accuracy')
-    assert indented != text and results.code_hash(indented) != results.code_hash(text)
+    assert indented != text and measure.code_hash(indented) != measure.code_hash(text)
 
 
 def test_figures_of_a_run_come_from_its_lines():
@@ -211,20 +212,20 @@ def test_figures_of_a_run_come_from_its_lines():
              "{0}: ********* epoch 1 ********* test accuracy:{3} test loss: {4}"
              .format(i, a, c, round(a - 0.01, 4), c + 1)
              for i, a, c in ((0, 0.1, 230.0), (20, 0.95, 20.0), (40, 0.99, 3.0), (60, 0.985, 7.5))]
-    found = results.figures("\n".join(lines))
+    found = measure.figures("\n".join(lines))
     assert (found["max_accuracy"], found["final_accuracy"], found["misses"]) == (0.98, 0.975, 250)
     assert (found["lowest_loss"], found["final_loss"], found["first_loss"]) == (4, 8.5, 230)
     assert found["reached"] == {"0.90": 20, "0.97": 40, "0.98": 40}
     assert np.isclose(found["last_20"], np.std([0.09, 0.94, 0.98, 0.975], ddof=1), atol=1e-6)
-    broken = results.figures("\n".join(lines).replace("loss: 7.5", "loss: nan"))
+    broken = measure.figures("\n".join(lines).replace("loss: 7.5", "loss: nan"))
     assert broken["nan_from"] == 60 and broken["training_loss"] is None
 
 
 def test_compare_prints_the_differences_with_their_standard_errors():
     def compare(*names):
-        return run_python(os.path.join(ROOT, "tests", "results.py"), "compare", *names)
+        return run_python(os.path.join(ROOT, "tests", "tools", "measure.py"), "compare", *names)
 
-    with open(results.RECORD) as file:
+    with open(measure.RECORD) as file:
         runs = json.load(file)
     first, second = (
         [run["final_accuracy"] for run in runs if run["script"] == script and not run.get("edit")
@@ -249,8 +250,8 @@ def test_compare_prints_the_differences_with_their_standard_errors():
 @pytest.mark.parametrize("name", SCRIPTS + list(NEXT_STEPS))
 def test_headers_state_the_measured_accuracy(name):
     title = next_steps.text_of(name).split("\n")[0]
-    best = [100 * run["max_accuracy"] for run in results.runs_of(name, "2.")]
-    if name in results.NO_RUNS:
+    best = [100 * run["max_accuracy"] for run in measure.runs_of(name, "2.")]
+    if name in measure.NO_RUNS:
         assert "%" not in title
         return
     figures = [float(figure) for figure in re.findall(r"([\d.]+) %", title)]
@@ -263,7 +264,7 @@ def test_headers_state_the_measured_accuracy(name):
 def test_lesson_survives_on_generated_digits():
     reached = {}
     for name in SCRIPTS:
-        runs = results.runs_of(name, "2.", "generated")
+        runs = measure.runs_of(name, "2.", "generated")
         reached[name[6:9]] = [run["max_accuracy"] for run in runs]
     assert all(len(reached[step]) >= 3 for step in ("1.0", "2.1", "3.1"))
     assert min(reached["1.0"]) > 0.80 and max(reached["1.0"]) < 0.97
@@ -341,7 +342,7 @@ def test_figures_in_the_answers_are_measured():
     seen = 0
     for _, title, text in questions():
         names = re.findall(r"^<!-- edit (\S+) of (\S+\.py)", text, re.M)
-        runs = [run for run in results.load() for name, script in names
+        runs = [run for run in measure.load() for name, script in names
                 if run.get("edit") == name or run["script"] == script and not run.get("edit")]
         prose = re.sub(r"^\|.*$|^```diff\n.*?^```$", "", text, flags=re.M | re.S)
         prose = re.sub(r"^<!-- .*$", "", prose, flags=re.M)
@@ -354,8 +355,8 @@ def test_figures_in_the_answers_are_measured():
 
 
 def test_what_the_answers_say_is_what_was_measured():
-    run = {name: results.named(name)[0] for name in workshop.edits(WORKSHOP)}
-    as_it_stands = {script[6:9]: results.runs_of(script, "2.")[0] for script in SCRIPTS}
+    run = {name: measure.named(name)[0] for name in workshop.edits(WORKSHOP)}
+    as_it_stands = {script[6:9]: measure.runs_of(script, "2.")[0] for script in SCRIPTS}
     # 1: a guess among ten digits.
     assert all(abs(other["first_loss"] - 100 * np.log(10)) < 0.001
                for other in [as_it_stands["1.0"]])
@@ -402,7 +403,7 @@ def test_table_of_the_weights_adds_up():
 
 
 def test_start_of_the_networks():
-    with open(results.START) as file:
+    with open(measure.START) as file:
         start = json.load(file)
     sigmoid, relu = start[SCRIPTS[1]], start[SCRIPTS[2]]
     assert 1000 < sigmoid["gradients"][-1] / sigmoid["gradients"][0] < 10000  # thousands
@@ -412,17 +413,14 @@ def test_start_of_the_networks():
 
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
-def test_experiment_runs(name, small_digits, tmp_path):
+def test_experiment_runs(name, small_digits):
     """Each edited script runs, shortened; fewer digits are there than the page speaks of."""
     edit = EXPERIMENTS[name]
     text = workshop.apply(script_text(edit.script), edit.hunks)
     text = text.replace("validation_size=59000", "validation_size=2000")
     text = text.replace("next_batch(10000)", "next_batch(3000)")
-    script = tmp_path / edit.script
-    script.write_text(text, encoding="utf-8")
-    done = run_python(os.path.join(ROOT, "tests", "run_script.py"), script, 41, cwd=str(tmp_path),
-                      env=environment(MNIST_DATA=small_digits, PYTHONPATH=ROOT))
+    done = run_script(edit.script, text=text, iterations=40, MNIST_DATA=small_digits)
     assert done.returncode == 0, done.stderr
-    found = results.figures(done.stdout)
+    found = measure.figures(done.stdout)
     assert found["iterations"] == 41
     assert (found["nan_from"] is not None) == (name == "1.0_rate_0.03")

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 
 import checks
+import measure
 import next_steps
-import results
 import tensorflowvisu
 import workshop
-from conftest import ROOT, SCRIPTS, environment, need, run_python, script_text
-from series import NEXT_STEPS
+from processes import environment, need, run_python
+from scripts import run_script, script_text
+from series import NEXT_STEPS, ROOT, SCRIPTS
 
 PAGE = script_text("docs/next_steps.md")
 
 # The iterations of a shortened run; the steps that are missing here are run by tests of their own.
-ITERATIONS = {"mnist_4.0_batchnorm.py": 41, "mnist_4.1_augmentation.py": 41,
-              "mnist_5.0_recurrent.py": 201}
+ITERATIONS = {"mnist_4.0_batchnorm.py": 40, "mnist_4.1_augmentation.py": 40,
+              "mnist_5.0_recurrent.py": 200}
 PARAMETERS = {"mnist_5.0_recurrent.py": 61578, "mnist_4.0_batchnorm.py": 708362,
               "mnist_4.1_augmentation.py": 708362}
 # What the mean over the seeds and the best of them have to reach, what would be too good, and what
@@ -172,11 +173,10 @@ def workplace(tmp_path):
     """A copy of what the tool works with."""
     folder = bare_copy(tmp_path)
     shutil.copytree(os.path.join(ROOT, "tests"), os.path.join(folder, "tests"),
-                    ignore=lambda place, names: [name for name in names if not re.match(
-                        r"(series|next_steps)\.py$", name)])
+                    ignore=shutil.ignore_patterns("test_*", "*.json", "__pycache__"))
 
     def tool(command):
-        return run_python(os.path.join(folder, "tests", "next_steps.py"), command)
+        return run_python(os.path.join(folder, "tests", "tools", "next_steps.py"), command)
 
     return tmp_path, tool
 
@@ -224,13 +224,7 @@ def test_a_base_that_has_changed_is_said_in_one_sentence(workplace):
     assert done.stderr.count("\n") == 1 and "builds on has changed: line 1 is not" in done.stderr
 
 
-def test_made_scripts_are_none_of_the_six_and_git_ignores_them(made):
-    shutil.copytree(os.path.join(ROOT, "tests"), os.path.join(made, "tests"),
-                    ignore=lambda place, names: [n for n in names if n != "series.py"])
-    done = run_python("-c", "import series; print(series.SCRIPTS)",
-                      cwd=os.path.join(made, "tests"))
-    shutil.rmtree(os.path.join(made, "tests"))
-    assert done.stdout.strip() == str(SCRIPTS) and len(SCRIPTS) == 6
+def test_git_ignores_made_scripts():
     # ruff looks at no file that git ignores.
     patterns = re.findall(r"^/(mnist_.*)$", script_text(".gitignore"), re.M)
     assert patterns == ["mnist_[4-7].*.py"]
@@ -278,7 +272,7 @@ def run(request, made, small_digits, tmp_path_factory):
     """A shortened run of a made script."""
     name = request.param
     folder = tmp_path_factory.mktemp("run")
-    return name, checks.shortened(os.path.join(made, name), ITERATIONS[name], folder,
+    return name, checks.short_run(os.path.join(made, name), ITERATIONS[name], folder,
                                   small_digits), folder
 
 
@@ -302,7 +296,7 @@ def test_script_is_quiet_and_leaves_a_picture(run):
 
 @pytest.mark.parametrize("name", GOALS)
 def test_recorded_results_are_what_the_header_says(name, texts):
-    runs = results.runs_of(name, "2.")
+    runs = measure.runs_of(name, "2.")
     mean, best, ceiling, words = GOALS[name]
     reached = [run["max_accuracy"] for run in runs]
     assert {run["seed"] for run in runs} == set(range(5))
@@ -463,10 +457,8 @@ def test_tensorboard(script, small_digits, tmp_path):
     block = re.search(r"^<!-- tensorboard .*?```diff\n(.*?)^```$", PAGE, re.M | re.S).group(1)
     if script != SCRIPTS[0]:
         block = block.replace("mnist.test.labels}", "mnist.test.labels, pkeep: 1.0}")
-    path = tmp_path / script
-    path.write_text(workshop.apply(script_text(script), workshop.hunks(block)), encoding="utf-8")
-    done = run_python(os.path.join(ROOT, "tests", "run_script.py"), path, 41, cwd=str(tmp_path),
-                      env=environment(MNIST_DATA=small_digits))
+    done = run_script(script, text=workshop.apply(script_text(script), workshop.hunks(block)),
+                      iterations=40, folder=tmp_path, MNIST_DATA=small_digits)
     assert done.returncode == 0, done.stderr
     tests = checks.lines_of_tests(done)
     assert len(tests) >= 3
@@ -492,10 +484,8 @@ def test_keras(small_digits, tmp_path):
     assert max(map(len, example.splitlines())) <= 100
     told = re.sub(r"^( +)datavis.append_(\w+)_curves_data\(i, a, c\)$",
                   r"\g<0>\n\1print('\2', a, c)", example, flags=re.M)
-    path = tmp_path / "mine.py"
-    path.write_text(told + 'print("parameters", model.count_params())\n')
-    done = run_python(os.path.join(ROOT, "tests", "run_script.py"), path, 101, cwd=str(tmp_path),
-                      env=environment(MNIST_DATA=small_digits))
+    done = run_script("mine.py", text=told + 'print("parameters", model.count_params())\n',
+                      iterations=100, folder=tmp_path, MNIST_DATA=small_digits)
     assert done.returncode == 0, done.stderr
     training, test = ([(float(a), float(c)) for a, c in re.findall(
         r"^{} (\S+) (\S+)$".format(name), done.stdout, re.M)] for name in ("training", "test"))

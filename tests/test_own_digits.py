@@ -10,9 +10,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
-
-import mnistdata
 from conftest import (
     ROOT,
     environment,
@@ -23,6 +20,9 @@ from conftest import (
     wait_until,
     write_digits,
 )
+from PIL import Image
+
+import mnistdata
 
 NAME = "mnist_7.0_own_digits.py"
 

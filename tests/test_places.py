@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +13,9 @@ import urllib.request
 
 import numpy as np
 import pytest
-
-import tensorflowvisu
 from conftest import (
     ROOT,
     RUN_BEFORE,
-    TESTS,
     data_of,
     environment,
     live_script,
@@ -29,6 +25,8 @@ from conftest import (
     run_python,
     wait_until,
 )
+
+import tensorflowvisu
 
 LABEL = "test, run before (2.0)"
 
@@ -167,17 +165,6 @@ def test_a_script_from_standard_input(tmp_path):
         done = run_python("-", stdin=script, cwd=str(tmp_path))
     assert done.returncode == 0 and "tensorflowvisu.png" in done.stderr, done.stderr
     assert sorted(os.listdir(str(tmp_path))) == ["live.py", "tensorflowvisu.png"]
-
-
-def test_a_picture_is_no_script(tmp_path):
-    import series
-    (tmp_path / "tests").mkdir()
-    shutil.copy(os.path.join(TESTS, "series.py"), str(tmp_path / "tests"))
-    for name in series.SCRIPTS + ["mnistdata.py"]:
-        shutil.copy(os.path.join(ROOT, name), str(tmp_path))
-    (tmp_path / "mnist_1.0_softmax.png").write_bytes(b"")
-    done = run_python("-c", "import series; print(series.SCRIPTS)", cwd=str(tmp_path / "tests"))
-    assert done.stdout.strip() == str(series.SCRIPTS) and len(series.SCRIPTS) == 6
 
 
 # ---------- The run before ----------

@@ -4,15 +4,17 @@ import os
 
 import numpy as np
 import pytest
+from conftest import ROOT, environment, run_python
 
 import checks
 import workshop
 from checks import TEST_LINE, TRAINING_LINE
-from conftest import ROOT, SCRIPTS, TESTS, environment, run_python, script_text
+from scripts import run_script, script_text
+from series import SCRIPTS
 
 BUDGETS = [80, 45, 40, 105, 45]
 PARAMETERS = [7850, 185300, 185300, 185300, 122270, 244076]
-ITERATIONS = 201
+ITERATIONS = 200
 
 # ---------- Runs ----------
 
@@ -20,8 +22,7 @@ ITERATIONS = 201
 def run(request, small_digits, tmp_path_factory):
     """A shortened run of a script."""
     folder = tmp_path_factory.mktemp("run")
-    path = os.path.join(ROOT, request.param)
-    return request.param, checks.shortened(path, ITERATIONS, folder, small_digits), folder
+    return request.param, checks.short_run(request.param, ITERATIONS, folder, small_digits), folder
 
 
 def test_script_prints_the_promised_lines_and_nothing_else(run):
@@ -164,18 +165,14 @@ def test_a_sentence_that_recurs_is_the_same_to_the_letter(k):
 # ---------- The exercise ----------
 
 @pytest.fixture(scope="module")
-def stages(small_digits, tmp_path_factory):
+def stages(small_digits):
     """The script after each stage of the workshop's "Build it yourself", run."""
     text = script_text(SCRIPTS[0])
     done = []
     for name, edit in workshop.stages(workshop.text()):
         text = workshop.apply(text, edit)
-        folder = tmp_path_factory.mktemp("exercise")
-        script = folder / "mnist_1.0_softmax.py"
-        script.write_text(text, encoding="utf-8")
-        done.append((name, edit, run_python(
-            os.path.join(TESTS, "run_script.py"), script, 201, cwd=str(folder),
-            env=environment(MNIST_DATA=small_digits))))
+        done.append((name, edit, run_script(
+            SCRIPTS[0], text=text, iterations=ITERATIONS, MNIST_DATA=small_digits)))
     return done
 
 

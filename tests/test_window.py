@@ -10,8 +10,9 @@ import time
 
 import numpy as np
 import pytest
+from conftest import environment, live_script, need, wait_until
 
-from conftest import ROOT, TESTS, environment, live_script, need, wait_until
+from scripts import start_script
 
 # What a test can ask of a run. It is looked at after every drawing, by the thread that draws, and
 # written to a file by another one.
@@ -607,11 +608,9 @@ def test_animate_in_a_session_with_a_method_that_brings_no_data(window):
 def test_a_script_of_the_series_in_its_window(tmp_path, screen, small_digits):
     """mnist_1.0 as it stands but shorter: what is drawn is what was printed."""
     need("import")
-    env = environment(DISPLAY=screen, MPLBACKEND="TkAgg", MNIST_DATA=small_digits)
-    process = subprocess.Popen(
-        [sys.executable, os.path.join(TESTS, "run_script.py"),
-         os.path.join(ROOT, "mnist_1.0_softmax.py"), "101"], cwd=str(tmp_path), env=env,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    env = environment(DISPLAY=screen)
+    process = start_script("mnist_1.0_softmax.py", tmp_path, iterations=100, DISPLAY=screen,
+                           MPLBACKEND="TkAgg", MNIST_DATA=small_digits)
     for line in process.stdout:
         if line.startswith("100: ***"):
             break
@@ -630,4 +629,5 @@ def test_a_script_of_the_series_in_its_window(tmp_path, screen, small_digits):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert output.startswith("max test accuracy: 0.")
-    assert not [path for path in os.listdir(str(tmp_path)) if path.startswith("mnist")]
+    assert not [path for path in os.listdir(str(tmp_path)) if path.endswith(".png")
+                and path.startswith("mnist")]

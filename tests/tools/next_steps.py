@@ -1,7 +1,7 @@
 """Makes the scripts of the next steps out of the diffs in docs/next_steps, or the other way round.
 
-    python tests/next_steps.py make    # the scripts, beside the others; git ignores them
-    python tests/next_steps.py diff    # the diffs, after an edit of the scripts
+    python tests/tools/next_steps.py make    # the scripts, beside the others; git ignores them
+    python tests/tools/next_steps.py diff    # the diffs, after an edit of the scripts
 
 `make` does what `git apply` does with each diff in turn, without git. It overwrites nothing.
 """
@@ -12,6 +12,7 @@ import os
 import re
 import sys
 
+import paths  # noqa: F401
 from series import NEXT_STEPS, ROOT
 
 FOLDER = "docs/next_steps"

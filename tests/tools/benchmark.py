@@ -1,4 +1,4 @@
-"""Measures what the panels cost: python tests/benchmark.py [--scripts ...] [--rounds 3]
+"""Measures what the panels cost: python tests/tools/benchmark.py [--scripts ...] [--rounds 3]
 
 Each script runs as it stands in a process of its own, in a real window (under Xvfb where there is
 no display). Within this one process three loops take turns, and the ratios are taken between
@@ -28,6 +28,7 @@ import tempfile
 import threading
 import time
 
+import paths  # noqa: F401
 from series import ROOT, SCRIPTS
 
 KEYS = 50
@@ -68,7 +69,6 @@ def press_keys(count, pause):
 
 def measure(script, iterations, rounds, started):
     """Runs in the script's own process; prints a JSON line with what was measured."""
-    sys.path.insert(0, ROOT)
     import tensorflowvisu
     tensorflowvisu.DATA = os.getcwd()
     animate = tensorflowvisu.MnistDataVis.animate

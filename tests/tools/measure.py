@@ -1,16 +1,16 @@
 """Measures the six scripts, the next steps, and the edits that the workshop asks for.
 
-    python tests/results.py run --seeds 0 1 2 3 4    # whole runs of all six scripts
-    python tests/results.py run --scripts mnist_5.0_recurrent.py    # one run of a next step
-    python tests/results.py edits                    # one run of each edit of the workshop
-    python tests/results.py confirm 2.1_fixed_rate   # one run, so that its records stay valid
-    python tests/results.py compare 2.0 2.1          # the difference of two, and how sure it is
-    python tests/results.py start                    # the networks before their first step
-    python tests/results.py write                    # the figures into the scripts and documents
+    python tests/tools/measure.py run --seeds 0 1 2 3 4    # whole runs of all six scripts
+    python tests/tools/measure.py run --scripts mnist_5.0_recurrent.py    # one run of a next step
+    python tests/tools/measure.py edits            # one run of each edit of the workshop
+    python tests/tools/measure.py confirm 2.1_fixed_rate   # one run, so that its records stay valid
+    python tests/tools/measure.py compare 2.0 2.1  # the difference of two, and how sure it is
+    python tests/tools/measure.py start            # the networks before their first step
+    python tests/tools/measure.py write            # the figures into the scripts and documents
 
 A run of a script with a seed sets TensorFlow's seed and mnistdata.SEED; its text stays as it is.
-What is recorded in tests/results.json comes from the lines that it prints, its own clock and the
-peak of its memory, with a hash of the code that ran.
+What is recorded in tests/tools/results.json comes from the lines that it prints, its own clock and
+the peak of its memory, with a hash of the code that ran.
 """
 
 import argparse
@@ -28,13 +28,14 @@ import tempfile
 import time
 import tokenize
 
+import paths  # noqa: F401
 import next_steps
 import workshop
 from next_steps import read
 from series import NEXT_STEPS, ROOT, SCRIPTS
 
-RECORD = os.path.join(ROOT, "tests", "results.json")
-START = os.path.join(ROOT, "tests", "start.json")
+RECORD = os.path.join(ROOT, "tests", "tools", "results.json")
+START = os.path.join(ROOT, "tests", "tools", "start.json")
 TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)", re.M)
 TEST_LINE = re.compile(r"^(\d+): \*{9} epoch \d+ \*{9} test accuracy:(\S+) test loss: (\S+)$", re.M)
 
@@ -62,7 +63,7 @@ def code_hash(text):
 def run_here(path, seed, limit):
     """Runs a script in this process with another seed, and no more than so many iterations."""
     import runpy
-    sys.path.insert(0, ROOT)
+
     import mnistdata
     import tensorflowvisu
     mnistdata.SEED = seed
@@ -340,7 +341,7 @@ def block(script):
     else:
         more = "Not with TensorFlow 1.15.5: more than 20 minutes a run."
     lines.append(version.format(**new[0]) + ". " + more)
-    command = "python tests/results.py run --seeds {}".format(" ".join(map(str, seeds)))
+    command = "python tests/tools/measure.py run --seeds {}".format(" ".join(map(str, seeds)))
     if script in NEXT_STEPS:
         command += " --scripts " + script
     lines.append("Measured by: " + command)
@@ -544,7 +545,6 @@ def start_here(path):
 
     import numpy as np
 
-    sys.path.insert(0, ROOT)
     import tensorflowvisu
     tf = tensorflowvisu.tf
 

@@ -1,7 +1,7 @@
 """Makes the pictures of README.md, of the next steps and of the workshop from real runs.
 
-    python tests/pictures.py              # all of them
-    python tests/pictures.py 2.0 2.1      # some of them
+    python tests/tools/pictures.py              # all of them
+    python tests/tools/pictures.py 2.0 2.1      # some of them
 
 Each shows the curves of a script, or of one with an edit of the workshop, and behind them those
 of the run to compare it with: the step before, or the unedited script.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import paths  # noqa: F401
 import next_steps
 import workshop
 from next_steps import read
@@ -69,7 +70,6 @@ def run_and_draw(name, folder, drawn):
     Its curves are left in the folder, and those of the run behind it are read from there.
     """
     script, text = script_of(name)
-    sys.path.insert(0, ROOT)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,6 +1,6 @@
 """What tests ask of every script, whether of the six or made out of a diff.
 
-They look at a script's text, at its shortened run (checks.shortened) or graph (checks.inspected).
+They look at a script's text, at its shortened run (checks.short_run) or graph (checks.inspected).
 """
 
 import difflib
@@ -10,7 +10,10 @@ import re
 
 import numpy as np
 
-from conftest import TESTS, environment, run_python
+from processes import environment, run_python
+from scripts import run_script
+
+HELPERS = os.path.dirname(os.path.abspath(__file__))
 
 HEADINGS = ["Set-up", "Placeholders", "Weights and biases", "Model", "Loss", "Optimiser", "Display",
             "Training", "Results"]
@@ -36,10 +39,9 @@ def code(text):
 
 # ---------- Runs ----------
 
-def shortened(path, iterations, folder, digits):
-    """A shortened run of a script from a folder of its own, without a display."""
-    done = run_python(os.path.join(TESTS, "run_script.py"), path, iterations, cwd=str(folder),
-                      env=environment(MNIST_DATA=digits))
+def short_run(name, iterations, folder, digits, text=None):
+    """A shortened run of a script in a folder, without a display."""
+    done = run_script(name, iterations=iterations, text=text, folder=folder, MNIST_DATA=digits)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -57,7 +59,7 @@ def prints_the_promised_lines(done, iterations, every, test_every, rate):
     assert re.fullmatch(r"Tensorflow version \d+\.\d+\.\d+\S*", lines[0])
     training, test = lines_of_training(done), lines_of_tests(done)
     assert len(lines) == 2 + len(training) + len(test)
-    last = iterations - 1
+    last = iterations
     assert [int(m[1]) for m in training] == list(range(0, last, every)) + [last]
     # During the first iterations the test data come as often as the training data.
     often = list(range(0, min(test_every, last), every))
@@ -89,7 +91,7 @@ def is_quiet_and_leaves_a_picture(name, done, folder):
 
 def inspected(path, digits):
     """What a script has built, by its own names."""
-    done = run_python(os.path.join(TESTS, "inspect_script.py"), path,
+    done = run_python(os.path.join(HELPERS, "inspect_script.py"), path,
                       env=environment(MNIST_DATA=digits))
     assert done.returncode == 0, done.stderr
     line = [line for line in done.stdout.splitlines() if line.startswith("inspected ")][0]
