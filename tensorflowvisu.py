@@ -8,7 +8,7 @@ newest data are drawn in a window, in a browser (MPLBACKEND=WebAgg) or in a note
 whichever there is, or left as a picture.
 
 The rooms of this house, each of which uses only those before it: start-up lines, mosaic, bands, the
-run, the panels, the dashboard, the places, MnistDataVis, one's own digits.
+run, the panels, the dashboard, the places, MnistDataVis.
 
 Import this module before TensorFlow: it keeps TensorFlow's start-up lines away.
 """
@@ -1512,82 +1512,3 @@ def _reader_has_gone():
     # What is still to be written, at Python's end, would raise again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return True
-
-
-# ---------- One's own digits ----------
-
-def draw_digits(classify):
-    """Opens a window to draw a digit in with the mouse, and shows what the network makes of it.
-
-    classify  called after every movement with what the network sees, float32 [28, 28] in [0, 1]
-              as mnistdata.as_mnist makes it; returns the ten probabilities
-
-    C clears the field. Blocks until the window is closed; where there is none, it says so.
-    """
-    place, reason = _find_place()
-    if place is not in_window:
-        _console.say((reason or "this is no window") + "; name a picture of a digit instead: python"
-                     f" {_script_name()}.py digit.png")
-        return
-    import matplotlib.pyplot as plt
-    size, radius = 280, 11  # pixels of the field, and half the width of a stroke
-    y, x = np.mgrid[:size, :size] + 0.5
-    drawing, last, changed, background = np.zeros([size, size]), None, True, None
-
-    def on_event(event):
-        nonlocal last, changed, background
-        if event.name == "draw_event":
-            changed, background = True, figure.canvas.copy_from_bbox(figure.bbox)
-        elif event.name == "key_press_event":
-            drawing[:] *= event.key not in ("c", "C")
-            changed = True
-        elif event.name == "button_release_event" or event.inaxes != field or event.button != 1:
-            last = None
-        else:  # Ink for all pixels near the line from where the mouse was.
-            (x0, y0), last = last or (event.xdata, event.ydata), (event.xdata, event.ydata)
-            dx, dy = last[0] - x0, last[1] - y0
-            along = (((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-9)).clip(0, 1)
-            distance = np.hypot(x - x0 - along * dx, y - y0 - along * dy)
-            np.maximum(drawing, (radius + 0.5 - distance).clip(0, 1), out=drawing)
-            changed = True
-
-    with _plain_style(), matplotlib.rc_context({"toolbar": "None", "interactive": False}):
-        figure, (field, seen, bars) = plt.subplots(1, 3, figsize=(9.9, 3.8), facecolor="#f1f1f1")
-        figure.subplots_adjust(0.025, 0.06, 0.975, 0.88, 0.12)
-        pictures = [axes.imshow(np.zeros([size, size]), "gray_r", vmin=0, vmax=1, animated=True)
-                    for axes in (field, seen)]
-        rows = bars.barh(range(10), [0] * 10, 0.7, color=_TRAINING_COLOR, animated=True)
-        percents = [bars.text(0, digit, "", va="center", animated=True) for digit in range(10)]
-        bars.set(xlim=(0, 1.2), ylim=(9.6, -0.6), box_aspect=1)
-        for axes, title, ticks in ((field, "Draw a digit here (C clears)", []),
-                                   (seen, "What the network sees", []),
-                                   (bars, "Probabilities", range(10))):
-            axes.set_title(title, color=_TEXT_COLOR, fontsize=15, pad=9)
-            axes.set(xticks=[], yticks=ticks)
-            axes.tick_params(length=0, labelsize=13, labelcolor=_TEXT_COLOR)
-            axes.spines[:].set_visible(False)
-        canvas, number = figure.canvas, figure.number
-        canvas.mpl_disconnect(canvas.manager.key_press_handler_id)  # matplotlib's own keys
-        for name in ("draw", "key_press", "button_press", "motion_notify", "button_release"):
-            canvas.mpl_connect(name + "_event", on_event)
-        canvas.manager.set_window_title(_script_name())
-        canvas.manager.show()
-        interrupts = []  # Ctrl-C ends the loop between two drawings.
-        before = signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
-        while plt.fignum_exists(number) and not interrupts:
-            if changed and background:
-                changed, image = False, mnistdata.as_mnist(drawing)
-                answer = np.asarray(classify(image)) if image.any() else np.zeros(10)
-                canvas.restore_region(background)
-                pictures[0].set_data(drawing)
-                pictures[1].set_data(image.repeat(10, 0).repeat(10, 1))
-                for row, percent, share in zip(rows, percents, answer):
-                    row.set(width=share, alpha=1 if share == answer.max() else 0.4)
-                    percent.set(x=share + 0.02, text=f"{share:.0%}" if share >= 0.005 else "")
-                for artist in pictures + list(rows) + percents:
-                    artist.axes.draw_artist(artist)
-                canvas.blit(figure.bbox)
-            canvas.flush_events()
-            time.sleep(0.01)
-        signal.signal(signal.SIGINT, before)
-        plt.close(number)

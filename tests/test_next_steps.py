@@ -15,7 +15,7 @@ import tensorflowvisu
 import workshop
 from processes import environment, need, run_python
 from scripts import run_script, script_text
-from series import NEXT_STEPS, ROOT, SCRIPTS
+from series import MODULES, NEXT_STEPS, ROOT, SCRIPTS
 
 PAGE = script_text("docs/next_steps.md")
 
@@ -111,12 +111,14 @@ def test_there_is_a_diff_for_each_step_and_no_other():
 
 def test_diffs_make_the_scripts_and_leave_the_others_as_they_are(made):
     files = content(made)
-    assert set(files) == set(SCRIPTS) | set(NEXT_STEPS)
+    assert set(files) == set(SCRIPTS) | set(NEXT_STEPS) | set(MODULES.values())
     for name in SCRIPTS:
         assert files[name].decode("utf-8") == script_text(name)
     # What the tool makes without git is the same, byte by byte.
     for name in NEXT_STEPS:
         assert files[name] == next_steps.text_of(name).encode("utf-8")
+    for script, name in MODULES.items():
+        assert files[name] == next_steps.text_of_module(script).encode("utf-8")
 
 
 def test_diffs_apply_in_a_clone_with_the_line_ends_of_windows(made, tmp_path):
@@ -184,7 +186,7 @@ def workplace(tmp_path):
 def test_tool_makes_all_and_overwrites_nothing(workplace):
     folder, tool = workplace
     done = tool("make")
-    assert done.stdout.count(" is made.") == len(NEXT_STEPS), done.stderr
+    assert done.stdout.count(" is made.") == len(NEXT_STEPS) + len(MODULES), done.stderr
     first, last = list(NEXT_STEPS)[0], list(NEXT_STEPS)[-1]
     (folder / first).write_text("mine\n")
     (folder / last).unlink()
@@ -203,12 +205,12 @@ def test_an_edit_goes_into_the_diff_and_out_again(workplace):
     tool("diff")
     assert content(str(folder / "docs" / "next_steps")) == before
     # An edit of a step that another one builds on, too: that one stays as it is.
-    edited = folder / list(NEXT_STEPS)[0]
-    text = edited.read_text(encoding="utf-8").replace("import math", "import math, sys")
-    edited.write_text(text + "# An edit at the end.\n", encoding="utf-8")
+    for name in (list(NEXT_STEPS)[0], list(MODULES.values())[0]):
+        text = (folder / name).read_text(encoding="utf-8").replace("import ", "import sys, ", 1)
+        (folder / name).write_text(text + "# An edit at the end.\n", encoding="utf-8")
     scripts = content(str(folder))
     assert tool("diff").returncode == 0
-    for name in NEXT_STEPS:
+    for name in list(NEXT_STEPS) + list(MODULES.values()):
         (folder / name).unlink()
     assert tool("make").returncode == 0
     assert content(str(folder)) == scripts
@@ -230,6 +232,8 @@ def test_git_ignores_made_scripts():
     assert patterns == ["mnist_[4-7].*.py"]
     for name in NEXT_STEPS:
         assert re.match(r"mnist_[4-7]\..*\.py$", name)
+    for name in MODULES.values():
+        assert "\n/" + name + "\n" in script_text(".gitignore")
 
 
 # ---------- Texts ----------
@@ -241,7 +245,7 @@ def test_skeleton(name, texts):
     longest = max(checks.header(script_text(other)).count("\n") for other in SCRIPTS)
     # The one with several machines draws these, too.
     assert checks.header(text).count("\n") <= longest + (10 if "distributed" in name else 0)
-    checks.text_only_line(text)
+    checks.text_only_line(text.replace("LAST + 1", "10000 + 1"))
     assert text.startswith('"""MNIST {}: '.format(name[6:9]))
 
 

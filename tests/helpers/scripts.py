@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 from processes import environment
-from series import ROOT
+from series import MODULES, ROOT
 
 
 def script_text(name):
@@ -75,8 +75,9 @@ def script_from_diff(name, folder):
         diff = file.read()
     base = diff.split(b"copy from ")[1].split(b"\n")[0].decode()
     shutil.copy(os.path.join(ROOT, base), str(folder))
-    if os.path.exists(os.path.join(str(folder), name)):
-        os.remove(os.path.join(str(folder), name))
+    for made in (name, MODULES.get(name, name)):
+        if os.path.exists(os.path.join(str(folder), made)):
+            os.remove(os.path.join(str(folder), made))
     # No repository is needed, and none above the folder shall be asked.
     subprocess.run(["git", "apply"], input=diff, check=True, cwd=str(folder),
                    env=environment(GIT_CEILING_DIRECTORIES=os.path.dirname(str(folder))))

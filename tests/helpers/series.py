@@ -21,3 +21,6 @@ NEXT_STEPS = {
     "mnist_6.0_distributed.py": "mnist_3.1_convolutional_bigger_dropout.py",
     "mnist_7.0_own_digits.py": "mnist_3.1_convolutional_bigger_dropout.py",
 }
+
+# The modules that a diff makes beside its script.
+MODULES = {"mnist_7.0_own_digits.py": "own_digits.py"}

@@ -508,7 +508,7 @@ def documents():
     # The diffs join the scripts with their new figures.
     made = {script: with_block(script, next_steps.text_of(script)) for script in NEXT_STEPS}
     for script, base in NEXT_STEPS.items():
-        texts[next_steps.diff_of(script)] = next_steps.difference(
+        texts[next_steps.diff_of(script)] = next_steps.diff_to_write(
             script, base, made[script], made[base] if base in made else texts[base])
     texts["docs/next_steps.md"] = replaced(
         read("docs/next_steps.md"), "results", next_steps_table())

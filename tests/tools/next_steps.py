@@ -3,7 +3,8 @@
     python tests/tools/next_steps.py make    # the scripts, beside the others; git ignores them
     python tests/tools/next_steps.py diff    # the diffs, after an edit of the scripts
 
-`make` does what `git apply` does with each diff in turn, without git. It overwrites nothing.
+`make` does what `git apply` does with each diff in turn, without git. It overwrites nothing. A diff
+may make a module beside its script, too, as a new file.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import re
 import sys
 
 import paths  # noqa: F401
-from series import NEXT_STEPS, ROOT
+from series import MODULES, NEXT_STEPS, ROOT
 
 FOLDER = "docs/next_steps"
 
@@ -29,8 +30,8 @@ def write(name, text):
         file.write(text)
 
 
-def is_made(script):
-    return os.path.exists(os.path.join(ROOT, script))
+def is_made(name):
+    return os.path.exists(os.path.join(ROOT, name))
 
 
 def diff_of(script):
@@ -47,12 +48,28 @@ def difference(script, base, after, before):
         base, script, int(100 * same)) + "".join(lines))
 
 
+def new_file(name, text):
+    """The part of a diff, in git's form, that makes a new file with this text."""
+    lines = text.splitlines(True)
+    return ("diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n"
+            "@@ -0,0 +1,{1} @@\n".format(name, len(lines)) + "".join("+" + line for line in lines))
+
+
+def part_of(diff, name):
+    """The part of a diff that makes a file of this name."""
+    for part in re.split(r"^(?=diff --git )", diff, flags=re.M):
+        if part.split("\n", 1)[0].endswith(" b/" + name):
+            return part
+    raise ValueError("{} is in no part of the diff".format(name))
+
+
 def applied(diff, before):
     """The text that a diff makes of another."""
     before, after, at = before.splitlines(True), [], 0
     for begin, hunk in re.findall(r"^@@ -(\d+).*\n((?:[ +-].*\n)+)", diff, re.M):
-        after += before[at:int(begin) - 1]
-        at = int(begin) - 1
+        start = max(int(begin) - 1, 0)  # A new file begins at line 0.
+        after += before[at:start]
+        at = start
         for line in hunk.splitlines(True):
             if line[0] != "+":
                 if before[at:at + 1] != [line[1:]]:
@@ -67,7 +84,12 @@ def text_of(script):
     """The text of a script of the series; that of a next step comes out of the diffs."""
     if script not in NEXT_STEPS:
         return read(script)
-    return applied(read(diff_of(script)), text_of(NEXT_STEPS[script]))
+    return applied(part_of(read(diff_of(script)), script), text_of(NEXT_STEPS[script]))
+
+
+def text_of_module(script):
+    """The text of the module that the diff of a script makes."""
+    return applied(part_of(read(diff_of(script)), MODULES[script]), "")
 
 
 def text_to_run(script):
@@ -75,17 +97,32 @@ def text_to_run(script):
     return read(script) if is_made(script) else text_of(script)
 
 
+def module_to_run(script):
+    """The name and the text of the module that a script brings, made or not; None where none is."""
+    if script not in MODULES:
+        return None
+    name = MODULES[script]
+    return name, read(name) if is_made(name) else text_of_module(script)
+
+
+def diff_to_write(script, base, after, before):
+    """The whole diff of a script: the copy of another one, and the module as a new file."""
+    module = module_to_run(script)
+    return difference(script, base, after, before) + (new_file(*module) if module else "")
+
+
 def make():
-    """Makes the scripts; one that is there already stays as it is."""
-    for script in NEXT_STEPS:
-        text = text_of(script)
-        if not is_made(script):
-            write(script, text)
-            print(script + " is made.")
-        elif read(script) == text:
-            print(script + " is there already.")
+    """Makes the scripts and their modules; one that is there already stays as it is."""
+    texts = [(script, text_of(script)) for script in NEXT_STEPS]
+    texts += [(MODULES[script], text_of_module(script)) for script in MODULES]
+    for name, text in sorted(texts):
+        if not is_made(name):
+            write(name, text)
+            print(name + " is made.")
+        elif read(name) == text:
+            print(name + " is there already.")
         else:
-            print(script + " is there already, but edited, so it stays as it is; delete it to have"
+            print(name + " is there already, but edited, so it stays as it is; delete it to have"
                   " it made anew.")
 
 
@@ -95,7 +132,7 @@ def update():
     texts = {script: text_to_run(script) for script in NEXT_STEPS}
     for script, base in NEXT_STEPS.items():
         before = texts[base] if base in texts else read(base)
-        write(diff_of(script), difference(script, base, texts[script], before))
+        write(diff_of(script), diff_to_write(script, base, texts[script], before))
         print("{} is written{}.".format(
             diff_of(script), "" if is_made(script) else ", its script as it was"))
 
