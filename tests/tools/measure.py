@@ -343,7 +343,7 @@ def block(script):
     lines.append(version.format(**new[0]) + ". " + more)
     command = "python tests/tools/measure.py run --seeds {}".format(" ".join(map(str, seeds)))
     if script in NEXT_STEPS:
-        command += " --scripts " + script
+        command += "\n#   --scripts " + script
     lines.append("Measured by: " + command)
     return "".join("# " + line + "\n" for line in lines)
 
