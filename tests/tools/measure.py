@@ -70,7 +70,7 @@ def run_here(path, seed, limit):
     # The curves of the run before are the user's: they are neither shown here nor overwritten.
     tensorflowvisu.DATA = os.getcwd()
     set_random_seed = tensorflowvisu.tf.set_random_seed
-    tensorflowvisu.tf.set_random_seed = lambda _: set_random_seed(seed)
+    tensorflowvisu.tf.set_random_seed = lambda own: set_random_seed(own + seed)
     animate = tensorflowvisu.MnistDataVis.animate
 
     def animate_less(self, compute_step, iterations, *arguments, **options):
