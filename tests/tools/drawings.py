@@ -1,7 +1,7 @@
 """Makes the drawings of the lesson, in docs/drawings.
 
-    python tests/drawings.py              # all of them
-    python tests/drawings.py strides      # some of them
+    python tests/tools/drawings.py            # all of them
+    python tests/tools/drawings.py strides    # some of them
 
 What they show is computed wherever it can be: slopes, rates, the outputs of a patch. Each is drawn
 for a page 700 pixels wide, in the colours of the panels.
@@ -9,13 +9,11 @@ for a page 700 pixels wide, in the colours of the panels.
 
 import argparse
 import os
-import sys
 
 import numpy as np
 
+import paths  # noqa: F401
 from series import ROOT
-
-sys.path.insert(0, ROOT)
 
 BLUE, RED, GREEN = "#2f6db5", "#cf3e4b", "#3c9a5f"
 PINK = "#e9a9ae"
