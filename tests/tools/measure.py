@@ -94,7 +94,7 @@ def measure(script, seed, text=None, limit=0):
             cwd=folder, env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.PIPE, check=True,
             text=True)
     output, _, cost = done.stdout.rpartition("cost ")
-    return dict(figures(output), script=script, seed=seed, code=code_hash(text),
+    return dict(figures(output), **printed(output), script=script, seed=seed, code=code_hash(text),
                 seconds=round(time.time() - started, 1), processor=processor(), **json.loads(cost))
 
 
@@ -122,6 +122,13 @@ def figures(output):
                     for level in LEVELS},
         "at": {look: next((a for i, a, _ in tests if i == int(look)), None) for look in LOOKS},
     }
+
+
+def printed(output):
+    """What an edit printed beside the lines of all scripts, where it did."""
+    lines = [line for line in output.splitlines() if not re.match(
+        TRAINING_LINE.pattern + "|" + TEST_LINE.pattern + "|Tensorflow|max test", line)]
+    return {"printed": lines} if lines else {}
 
 
 def processor():
