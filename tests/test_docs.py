@@ -377,10 +377,11 @@ def test_what_the_answers_say_is_what_was_measured():
     # 9: red below blue.
     worse = run["2.2_dropout_in_the_test"]
     assert worse["final_accuracy"] < worse["training_accuracy"] - 0.01
-    # 8: 2.1 as before, 3.0 loses most of its lead.
+    # 8: 2.1 as before, 3.0 falls behind it.
     before = [as_it_stands[step]["at"]["1200"] for step in ("2.1", "3.0")]
     after = [run[step + "_shuffled"]["final_accuracy"] for step in ("2.1", "3.0")]
-    assert abs(after[0] - before[0]) < 0.003 and after[1] < before[1] - 0.015
+    assert abs(after[0] - before[0]) < 0.003
+    assert before[1] > before[0] + 0.01 and after[1] < min(before[0], after[0]) - 0.005
     # 11: the loss is the evidence.
     without = run["3.1_without_dropout"]
     assert without["final_loss"] > as_it_stands["3.1"]["final_loss"] + 1
