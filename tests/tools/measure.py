@@ -180,8 +180,9 @@ def confirm(name, seed=None):
     if differ:
         sys.exit("{} is not confirmed: {}.".format(name, "; ".join(
             "{} was {}, is {}".format(field, before[field], run[field]) for field in differ)))
+    measured = before["code"]
     for other in of_name:
-        if other["code"] == before["code"]:
+        if other["code"] == measured:
             other["code"] = run["code"]
             other["confirmed"] = "seed {seed}, TensorFlow {tensorflow}, Python {python}".format(
                 **run)
