@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+
 from conftest import ROOT, environment, script_from_diff, wait_until
 
 NAME = "mnist_6.0_distributed.py"

@@ -13,10 +13,12 @@ import measure
 import mnistdata
 import next_steps
 import pictures
+import records
+import tables
 import tensorflowvisu
 import workshop
 from processes import environment, run_python
-from scripts import run_script, script_text
+from scripts import script_text, trained
 from series import NEXT_STEPS, ROOT, SCRIPTS
 
 README = script_text("README.md")
@@ -131,18 +133,6 @@ def test_pictures_are_of_steps_and_of_edits_in_the_workshop():
     assert set(pictures.DRAWN) <= set(EXPERIMENTS)
 
 
-def test_pictures_of_no_name_are_refused():
-    done = run_python(os.path.join(ROOT, "tests", "tools", "pictures.py"), "2.0_nothing")
-    assert done.returncode == 2 and "3.0_shuffled" in done.stderr
-
-
-@pytest.mark.parametrize("command", ["measure.py", "pictures.py", "benchmark.py", "next_steps.py"])
-def test_tools_that_are_named_start(command):
-    assert "python tests/tools/" + command in README + PAGES["docs/development.md"]
-    done = run_python(os.path.join(ROOT, "tests", "tools", command), "--help")
-    assert done.returncode == 0 and "usage" in done.stdout
-
-
 def test_movie_call_of_the_readme_is_the_scripts_own():
     call = re.search(r"`(datavis\.animate\(.*?), save_movie=", README).group(1) + ")"
     assert call in script_text(SCRIPTS[0])
@@ -171,7 +161,7 @@ def test_install_txt_is_for_pip():
 @pytest.mark.parametrize("k", range(6))
 def test_recorded_results_lie_between_floor_and_ceiling(k):
     mean, floor, ceiling = BOUNDS[k]
-    new, old = (measure.runs_of(SCRIPTS[k], version) for version in ("2.", "1.15."))
+    new, old = (records.runs_of(SCRIPTS[k], version) for version in ("2.", "1.15."))
     assert len({run["seed"] for run in new}) >= 5 and old
     assert mean <= sum(run["max_accuracy"] for run in new) / len(new) <= ceiling
     for run in new + old:
@@ -179,79 +169,11 @@ def test_recorded_results_lie_between_floor_and_ceiling(k):
         assert run["iterations"] == (2001 if k == 0 else 10001)
 
 
-@pytest.mark.parametrize("name", SCRIPTS + ["README.md", "docs/results.md", "docs/next_steps.md"]
-                         + workshop.PAGES + [next_steps.diff_of(name) for name in NEXT_STEPS])
-def test_figures_in_the_documents_are_the_recorded_ones(name):
-    assert script_text(name) == measure.documents()[name]
-
-
-def test_no_figure_is_of_other_code_than_stands_here():
-    """A script, or an edit in the workshop, that has changed since its run must run again."""
-    edits = workshop.edits(WORKSHOP)
-    expected = {script: measure.code_hash(next_steps.text_of(script))
-                for script in SCRIPTS + list(NEXT_STEPS)}
-    for name, edit in edits.items():
-        text = workshop.apply(script_text(edit.script), edit.hunks)
-        expected[name] = measure.code_hash(text)
-    for run in measure.load():
-        assert run["code"] == expected[run.get("edit") or run["script"]], run
-    assert {run.get("edit") for run in measure.load()} == set(edits) | {None}
-
-
-def test_hash_is_of_the_code_alone():
-    text = script_text(SCRIPTS[0])
-    words = text.replace("The share of images", "A part of them").replace("ten softmax", "10")
-    assert words != text and measure.code_hash(words) == measure.code_hash(text)
-    assert measure.code_hash(text.replace("0.003", "0.004")) != measure.code_hash(text)
-    indented = text.replace('        print(str(i) + ": accuracy', '    print(str(i) + ": accuracy')
-    assert indented != text and measure.code_hash(indented) != measure.code_hash(text)
-
-
-def test_figures_of_a_run_come_from_its_lines():
-    lines = ["{0}: accuracy:{1} loss: {2}\n"
-             "{0}: ********* epoch 1 ********* test accuracy:{3} test loss: {4}"
-             .format(i, a, c, round(a - 0.01, 4), c + 1)
-             for i, a, c in ((0, 0.1, 230.0), (20, 0.95, 20.0), (40, 0.99, 3.0), (60, 0.985, 7.5))]
-    found = measure.figures("\n".join(lines))
-    assert (found["max_accuracy"], found["final_accuracy"], found["misses"]) == (0.98, 0.975, 250)
-    assert (found["lowest_loss"], found["final_loss"], found["first_loss"]) == (4, 8.5, 230)
-    assert found["reached"] == {"0.90": 20, "0.97": 40, "0.98": 40}
-    assert np.isclose(found["last_20"], np.std([0.09, 0.94, 0.98, 0.975], ddof=1), atol=1e-6)
-    broken = measure.figures("\n".join(lines).replace("loss: 7.5", "loss: nan"))
-    assert broken["nan_from"] == 60 and broken["training_loss"] is None
-
-
-def test_compare_prints_the_differences_with_their_standard_errors():
-    def compare(*names):
-        return run_python(os.path.join(ROOT, "tests", "tools", "measure.py"), "compare", *names)
-
-    with open(measure.RECORD) as file:
-        runs = json.load(file)
-    first, second = (
-        [run["final_accuracy"] for run in runs if run["script"] == script and not run.get("edit")
-         and run["digits"] == "MNIST" and run["tensorflow"].startswith("2.")]
-        for script in SCRIPTS[1:3])
-    words = "{:+.4f} ± {:.4f}".format(
-        np.mean(second) - np.mean(first),
-        np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)))
-    for names in (("2.0", "2.1"), (SCRIPTS[1], SCRIPTS[2])):
-        lines = compare(*names).stdout.splitlines()
-        assert [line for line in lines if line.startswith("test accuracy at the end")
-                and line.endswith(words)], lines
-    # One run has no spread of its own: that of the script stands for it.
-    edit = compare("2.1", "2.1_fixed_rate").stdout
-    assert "±" in edit.splitlines()[3] and "0.9817 " in edit
-    # Two single runs have none at all.
-    assert "±" not in compare("3.0_shuffled", "2.1_shuffled").stdout.split("Each ±")[0]
-    wrong = compare("2.0", "9.0")
-    assert wrong.returncode == 1 and "2.1_fixed_rate" in wrong.stderr
-
-
 @pytest.mark.parametrize("name", SCRIPTS + list(NEXT_STEPS))
 def test_headers_state_the_measured_accuracy(name):
     title = next_steps.text_of(name).split("\n")[0]
-    best = [100 * run["max_accuracy"] for run in measure.runs_of(name, "2.")]
-    if name in measure.NO_RUNS:
+    best = [100 * run["max_accuracy"] for run in records.runs_of(name, "2.")]
+    if name in tables.NO_RUNS:
         assert "%" not in title
         return
     figures = [float(figure) for figure in re.findall(r"([\d.]+) %", title)]
@@ -264,7 +186,7 @@ def test_headers_state_the_measured_accuracy(name):
 def test_lesson_survives_on_generated_digits():
     reached = {}
     for name in SCRIPTS:
-        runs = measure.runs_of(name, "2.", "generated")
+        runs = records.runs_of(name, "2.", "generated")
         reached[name[6:9]] = [run["max_accuracy"] for run in runs]
     assert all(len(reached[step]) >= 3 for step in ("1.0", "2.1", "3.1"))
     assert min(reached["1.0"]) > 0.80 and max(reached["1.0"]) < 0.97
@@ -342,7 +264,7 @@ def test_figures_in_the_answers_are_measured():
     seen = 0
     for _, title, text in questions():
         names = re.findall(r"^<!-- edit (\S+) of (\S+\.py)", text, re.M)
-        runs = [run for run in measure.load() for name, script in names
+        runs = [run for run in records.load() for name, script in names
                 if run.get("edit") == name or run["script"] == script and not run.get("edit")]
         prose = re.sub(r"^\|.*$|^```diff\n.*?^```$", "", text, flags=re.M | re.S)
         prose = re.sub(r"^<!-- .*$", "", prose, flags=re.M)
@@ -355,8 +277,8 @@ def test_figures_in_the_answers_are_measured():
 
 
 def test_what_the_answers_say_is_what_was_measured():
-    run = {name: measure.named(name)[0] for name in workshop.edits(WORKSHOP)}
-    as_it_stands = {script[6:9]: measure.runs_of(script, "2.")[0] for script in SCRIPTS}
+    run = {name: records.named(name)[0] for name in workshop.edits(WORKSHOP)}
+    as_it_stands = {script[6:9]: records.runs_of(script, "2.")[0] for script in SCRIPTS}
     # 1: a guess among ten digits.
     assert all(abs(other["first_loss"] - 100 * np.log(10)) < 0.001
                for other in [as_it_stands["1.0"]])
@@ -404,7 +326,7 @@ def test_table_of_the_weights_adds_up():
 
 
 def test_start_of_the_networks():
-    with open(measure.START) as file:
+    with open(records.START) as file:
         start = json.load(file)
     sigmoid, relu = start[SCRIPTS[1]], start[SCRIPTS[2]]
     assert 1000 < sigmoid["gradients"][-1] / sigmoid["gradients"][0] < 10000  # thousands
@@ -420,8 +342,6 @@ def test_experiment_runs(name, small_digits):
     text = workshop.apply(script_text(edit.script), edit.hunks)
     text = text.replace("validation_size=59000", "validation_size=2000")
     text = text.replace("next_batch(10000)", "next_batch(3000)")
-    done = run_script(edit.script, text=text, iterations=40, MNIST_DATA=small_digits)
-    assert done.returncode == 0, done.stderr
-    found = measure.figures(done.stdout)
+    found = measure.figures(trained(edit.script, 40, text, small_digits))
     assert found["iterations"] == 41
     assert (found["nan_from"] is not None) == (name == "1.0_rate_0.03")

@@ -19,10 +19,10 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import environment, missing, run_python, wait_until
-from test_mnistdata import NAMES, alone, content_of, drawn, folder, loader, mirrors, pack, trickle  # noqa: F401
 
 import mnistdata
+from conftest import environment, missing, run_python, wait_until
+from test_mnistdata import NAMES, alone, content_of, drawn, folder, loader, mirrors, pack, trickle  # noqa: F401
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -15,9 +15,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, environment, on_terminal, run_python, wait_until, write_digits, write_idx
 
 import mnistdata
+from conftest import ROOT, environment, on_terminal, run_python, wait_until, write_digits, write_idx
 
 NAMES = list(mnistdata.SHA256)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import checks
-import measure
 import next_steps
+import records
 import tensorflowvisu
 import workshop
 from processes import environment, need, run_python
@@ -300,7 +300,7 @@ def test_script_is_quiet_and_leaves_a_picture(run):
 
 @pytest.mark.parametrize("name", GOALS)
 def test_recorded_results_are_what_the_header_says(name, texts):
-    runs = measure.runs_of(name, "2.")
+    runs = records.runs_of(name, "2.")
     mean, best, ceiling, words = GOALS[name]
     reached = [run["max_accuracy"] for run in runs]
     assert {run["seed"] for run in runs} == set(range(5))
@@ -313,9 +313,9 @@ def test_recorded_results_are_what_the_header_says(name, texts):
 # ---------- Graphs ----------
 
 @pytest.fixture(scope="module", params=PARAMETERS)
-def graph(request, made, small_digits):
+def graph(request, texts, small_digits):
     """What a made script has built, by its own names."""
-    return request.param, checks.inspected(os.path.join(made, request.param), small_digits)
+    return request.param, checks.inspected(request.param, small_digits, texts[request.param])
 
 
 def test_graph_is_what_the_text_says(graph, texts):

@@ -11,6 +11,10 @@ import types
 
 import numpy as np
 import pytest
+from PIL import Image
+
+import mnistdata
+import next_steps
 from conftest import (
     ROOT,
     environment,
@@ -20,10 +24,6 @@ from conftest import (
     wait_until,
     write_digits,
 )
-from PIL import Image
-
-import mnistdata
-import next_steps
 
 NAME = "mnist_7.0_own_digits.py"
 

@@ -8,11 +8,11 @@ import warnings
 import matplotlib
 import numpy as np
 import pytest
-from conftest import random_state, run_python
 from matplotlib.figure import Figure
 
 import mnistdata
 import tensorflowvisu
+from conftest import random_state, run_python
 from tensorflowvisu import MnistDataVis, probability_distribution, tf_format_mnist_images
 
 tf = tensorflowvisu.tf

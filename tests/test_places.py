@@ -13,6 +13,8 @@ import urllib.request
 
 import numpy as np
 import pytest
+
+import tensorflowvisu
 from conftest import (
     ROOT,
     RUN_BEFORE,
@@ -25,8 +27,6 @@ from conftest import (
     run_python,
     wait_until,
 )
-
-import tensorflowvisu
 
 LABEL = "test, run before (2.0)"
 

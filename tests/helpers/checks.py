@@ -4,23 +4,15 @@ They look at a script's text, at its shortened run (checks.short_run) or graph (
 """
 
 import difflib
-import json
 import os
 import re
 
 import numpy as np
 
-from processes import environment, run_python
-from scripts import run_script
-
-HELPERS = os.path.dirname(os.path.abspath(__file__))
+from scripts import TEST_LINE, TRAINING_LINE, built, run_script, text_only_lines
 
 HEADINGS = ["Set-up", "Placeholders", "Weights and biases", "Model", "Loss", "Optimiser", "Display",
             "Training", "Results"]
-
-TRAINING_LINE = re.compile(r"(\d+): accuracy:([\d.]+) loss: ([\d.]+)(?: \(lr:([\d.e-]+)\))?")
-TEST_LINE = re.compile(
-    r"(\d+): \*{9} epoch (\d+) \*{9} test accuracy:([\d.]+) test loss: ([\d.]+)")
 
 
 def header(text):
@@ -47,11 +39,11 @@ def short_run(name, iterations, folder, digits, text=None):
 
 
 def lines_of_training(done):
-    return [m for m in map(TRAINING_LINE.fullmatch, done.stdout.splitlines()) if m]
+    return list(TRAINING_LINE.finditer(done.stdout))
 
 
 def lines_of_tests(done):
-    return [m for m in map(TEST_LINE.fullmatch, done.stdout.splitlines()) if m]
+    return list(TEST_LINE.finditer(done.stdout))
 
 
 def prints_the_promised_lines(done, iterations, every, test_every, rate):
@@ -89,13 +81,44 @@ def is_quiet_and_leaves_a_picture(name, done, folder):
 
 # ---------- Graphs ----------
 
-def inspected(path, digits):
-    """What a script has built, by its own names."""
-    done = run_python(os.path.join(HELPERS, "inspect_script.py"), path,
-                      env=environment(MNIST_DATA=digits))
-    assert done.returncode == 0, done.stderr
-    line = [line for line in done.stdout.splitlines() if line.startswith("inspected ")][0]
-    return json.loads(line[len("inspected "):])
+def inspected(name, digits, text=None):
+    """What a script has built, by its own names; some values are those for random weights."""
+    names = built(name, text, digits)
+    tf, sess = names["tf"], names["sess"]
+    images, labels = (values[:50] for values in (names["mnist"].test.images,
+                                                 names["mnist"].test.labels))
+    feed = {names["X"]: images, names["Y_"]: labels}
+    if "pkeep" in names:
+        feed[names["pkeep"]] = 1.0
+    if "tst" in names:
+        feed[names["tst"]] = True
+    variables = tf.trainable_variables()
+    initial = sess.run(variables)
+    random = np.random.RandomState(3)
+    for variable in variables:
+        variable.load(random.randn(*variable.shape.as_list()) * 0.1, sess)
+    probabilities, loss, accuracy = sess.run(
+        [names["Y"], names["cross_entropy"], names["accuracy"]], feed)
+    rates = None
+    if isinstance(names["lr"], tf.Tensor):
+        rates = [sess.run(names["lr"], {names["step"]: i}) for i in (0, 2000, 10000)]
+    dropped = None
+    if "pkeep" in names:
+        # The first layer that has dropout; of the recurrent network it is the last state.
+        first = [layer for layer in ("Y1", "Y4", "H") if layer + "d" in names][0]
+        dropped = sess.run([names[first], names[first + "d"]], {**feed, names["pkeep"]: 0.75})
+    found = {
+        "tensors": {name: [-1 if size is None else size for size in value.shape.as_list()]
+                    for name, value in names.items()
+                    if isinstance(value, (tf.Tensor, tf.Variable)) and value.shape.ndims},
+        "placeholders": [name for name, value in names.items()
+                         if isinstance(value, tf.Tensor) and value.op.type == "Placeholder"],
+        "names": [name for name, value in names.items() if isinstance(value, tf.Variable)],
+        "parameters": sum(value.size for value in initial), "initial": initial,
+        "values": sess.run(variables), "images": images, "labels": labels, "rates": rates,
+        "dropped": dropped, "loss": loss, "accuracy": accuracy, "probabilities": probabilities}
+    sess.close()
+    return found
 
 
 def shape(text):
@@ -138,7 +161,7 @@ def rate_decays(built, high, low, every):
 
 
 def softmax_cross_entropy_and_accuracy_are_true(built):
-    probabilities, labels = np.array(built["probabilities"]), np.array(built["labels"])
+    probabilities, labels = built["probabilities"], built["labels"]
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     loss = 100 * -np.log((probabilities * labels).sum(axis=1)).mean()
     assert np.isclose(built["loss"], loss, rtol=1e-4)
@@ -147,7 +170,7 @@ def softmax_cross_entropy_and_accuracy_are_true(built):
 
 
 def dropout_keeps_three_quarters(built):
-    before, after = (np.array(value) for value in built["dropped"])
+    before, after = built["dropped"]
     active = before != 0
     kept = after[active] != 0
     assert 0.7 < kept.mean() < 0.8
@@ -174,12 +197,11 @@ def has_the_skeleton(text, lines_at_most, code_at_most):
     assert lines[calls[0] + 2].startswith("# for i in range(")
 
 
-def text_only_line(text):
-    """The call of animate, and the loop that replaces it, with its number of iterations."""
-    call = re.search(r"^datavis\.animate\(.*$", text, re.M).group()
-    loop = re.search(r"^# (for i in range\((\d+) \+ 1\): .*)$", text, re.M)
-    assert "({}, {} + 1, ".format("training_step", loop.group(2)) in call
-    return call, loop
+def text_only_line_is_that_of_the_call(text):
+    call, loop = text_only_lines(text)
+    n, every, test_every = re.search(r"step, (\d+) \+ 1, (\d+), (\d+)", call).groups()
+    assert loop == ("for i in range({} + 1): training_step(i, i % {} == 0, i % {} == 0)".format(
+        n, test_every, every))
 
 
 def diff_shows_the_trick_and_nothing_else(before, after, budget):

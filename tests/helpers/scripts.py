@@ -1,5 +1,7 @@
-"""Runs the scripts as a reader does, shorter: a copy of the text, and environment variables."""
+"""Runs the scripts as a reader does, but shorter: a copy of the text, environment variables."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -9,6 +11,10 @@ import tempfile
 
 from processes import environment
 from series import MODULES, ROOT
+
+TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)(?: \(lr:(\S+)\))?$", re.M)
+TEST_LINE = re.compile(
+    r"^(\d+): \*{9} epoch (\d+) \*{9} test accuracy:(\S+) test loss: (\S+)$", re.M)
 
 
 def script_text(name):
@@ -21,16 +27,56 @@ def shortened(text, iterations=None, seed=None):
     """A script's text with another number of iterations and another seed.
 
     The number is the one in the call of animate, such as 2000 in 2000 + 1. It is replaced wherever
-    it stands.
+    it stands. The seed is added to the text's own, which is 0 but in an edit.
     """
     if iterations is not None:
         number = re.search(r"^datavis\.animate\(\w+, (\d+)\b", text, re.M).group(1)
         text = re.sub(r"\b{}\b".format(number), str(iterations), text)
     if seed is not None:
-        line = "\ntf.set_random_seed({})"
-        assert text.count(line.format(0)) == 1
-        text = text.replace(line.format(0), line.format(seed) + f"; mnistdata.SEED = {seed}")
+        own = re.search(r"^tf\.set_random_seed\((\d+)\)$", text, re.M)
+        text = text.replace(own.group(), "tf.set_random_seed({}); mnistdata.SEED = {}".format(
+            int(own.group(1)) + seed, seed))
     return text
+
+
+def built(name, text=None, digits=None):
+    """What a script has built where its training would begin: its names, such as sess and X.
+
+    It runs in this process. digits is the folder for MNIST_DATA, where that is not set.
+    """
+    text = text or script_text(name)
+    return _executed(name, text[:text.index("\ndatavis.animate(")], digits)
+
+
+def trained(name, iterations, text=None, digits=None):
+    """What a script prints in this process, where only text is wanted, with fewer iterations."""
+    text = shortened(text or script_text(name), iterations)
+    call, loop = text_only_lines(text)
+    text = text.replace(call, "# " + call).replace("# " + loop, loop)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        _executed(name, text, digits)["sess"].close()
+    return output.getvalue()
+
+
+def _executed(name, text, digits):
+    names = {"__name__": "__main__", "__file__": os.path.join(ROOT, name)}
+    before = dict(os.environ)
+    if digits:
+        os.environ["MNIST_DATA"] = str(digits)
+    try:
+        exec(compile(text, name, "exec"), names)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return names
+
+
+def text_only_lines(text):
+    """The call of animate, and the loop that replaces it."""
+    call, = re.findall(r"^datavis\.animate\(.*$", text, re.M)
+    loop, = re.findall(r"^# (for i in range\(.*)$", text, re.M)
+    return call, loop
 
 
 def start_script(name, place, iterations=None, seed=None, text=None, folder=None, **variables):
@@ -39,7 +85,7 @@ def start_script(name, place, iterations=None, seed=None, text=None, folder=None
     name        of a script of the series, or the path of another one; the copy is called the same
     place       a folder for the copy, and for what it leaves for the next run
     iterations  instead of those in its call of animate
-    seed        of TensorFlow and of the loader, instead of 0
+    seed        of TensorFlow and of the loader
     text        instead of the file's
     folder      that it is started in; where None, the place
     variables   for its environment, beside those that a user without a display has

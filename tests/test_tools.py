@@ -1,0 +1,94 @@
+"""The tools: what they measure, record, compare and check."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import measure
+import records
+import tables
+from processes import run_python
+from scripts import script_text
+from series import ROOT, SCRIPTS
+
+
+def tool(name):
+    return os.path.join(ROOT, "tests", "tools", name + ".py")
+
+
+@pytest.mark.parametrize("command", ["measure", "tables", "pictures", "benchmark", "next_steps"])
+def test_tools_that_are_named_start(command):
+    assert "python tests/tools/{}.py".format(command) in script_text("docs/development.md")
+    done = run_python(tool(command), "--help")
+    assert done.returncode == 0 and "usage" in done.stdout
+
+
+def test_pictures_of_no_name_are_refused():
+    done = run_python(tool("pictures"), "2.0_nothing")
+    assert done.returncode == 2 and "3.0_shuffled" in done.stderr
+
+
+def test_figures_of_a_run_come_from_its_lines():
+    lines = ["{0}: accuracy:{1} loss: {2}\n"
+             "{0}: ********* epoch 1 ********* test accuracy:{3} test loss: {4}"
+             .format(i, a, c, round(a - 0.01, 4), c + 1)
+             for i, a, c in ((0, 0.1, 230.0), (20, 0.95, 20.0), (40, 0.99, 3.0), (60, 0.985, 7.5))]
+    found = measure.figures("\n".join(lines))
+    assert (found["max_accuracy"], found["final_accuracy"], found["misses"]) == (0.98, 0.975, 250)
+    assert (found["lowest_loss"], found["final_loss"], found["first_loss"]) == (4, 8.5, 230)
+    assert found["reached"] == {"0.90": 20, "0.97": 40, "0.98": 40}
+    assert np.isclose(found["last_20"], np.std([0.09, 0.94, 0.98, 0.975], ddof=1), atol=1e-6)
+    broken = measure.figures("\n".join(lines).replace("loss: 7.5", "loss: nan"))
+    assert broken["nan_from"] == 60 and broken["training_loss"] is None
+
+
+def test_hash_is_of_the_code_alone():
+    text = script_text(SCRIPTS[0])
+    words = text.replace("The share of images", "A part of them").replace("ten softmax", "10")
+    assert words != text and records.code_hash(words) == records.code_hash(text)
+    assert records.code_hash(text.replace("0.003", "0.004")) != records.code_hash(text)
+    indented = text.replace('        print(str(i) + ": accuracy', '    print(str(i) + ": accuracy')
+    assert indented != text and records.code_hash(indented) != records.code_hash(text)
+
+
+def test_compare_prints_the_differences_with_their_standard_errors():
+    def compare(*names):
+        return run_python(tool("tables"), "compare", *names)
+
+    with open(records.RECORD) as file:
+        runs = json.load(file)
+    first, second = (
+        [run["final_accuracy"] for run in runs if run["script"] == script and not run.get("edit")
+         and run["digits"] == "MNIST" and run["tensorflow"].startswith("2.")]
+        for script in SCRIPTS[1:3])
+    words = "{:+.4f} ± {:.4f}".format(
+        np.mean(second) - np.mean(first),
+        np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)))
+    for names in (("2.0", "2.1"), (SCRIPTS[1], SCRIPTS[2])):
+        lines = compare(*names).stdout.splitlines()
+        assert [line for line in lines if line.startswith("test accuracy at the end")
+                and line.endswith(words)], lines
+    # One run has no spread of its own: that of the script stands for it.
+    edit = compare("2.1", "2.1_fixed_rate").stdout
+    assert "±" in edit.splitlines()[3] and "0.9817 " in edit
+    # Two single runs have none at all.
+    assert "±" not in compare("3.0_shuffled", "2.1_shuffled").stdout.split("Each ±")[0]
+    wrong = compare("2.0", "9.0")
+    assert wrong.returncode == 1 and "2.1_fixed_rate" in wrong.stderr
+
+
+def test_check_names_what_is_of_other_code(monkeypatch, tmp_path):
+    runs = records.load()
+    first = {"script": SCRIPTS[0], "seed": 0, "digits": "MNIST"}
+    for run in runs:
+        if not run.get("edit") and first.items() <= run.items():
+            run["code"] = "other"
+    runs.append(dict(runs[0], edit="1.0_forgotten"))
+    (tmp_path / "results.json").write_text(json.dumps(runs))
+    before = tables.faults()
+    monkeypatch.setattr(records, "RECORD", str(tmp_path / "results.json"))
+    assert set(tables.faults()) - set(before) == {
+        SCRIPTS[0] + " has other code than its records",
+        "1.0_forgotten is recorded, but there is no such edit"}
