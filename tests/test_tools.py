@@ -80,15 +80,17 @@ def test_compare_prints_the_differences_with_their_standard_errors():
 
 
 def test_check_names_what_is_of_other_code(monkeypatch, tmp_path):
-    runs = records.load()
-    first = {"script": SCRIPTS[0], "seed": 0, "digits": "MNIST"}
-    for run in runs:
-        if not run.get("edit") and first.items() <= run.items():
-            run["code"] = "other"
+    now = tables.code_now()
+    runs = [dict(run, code=now[run.get("edit", run["script"])]) for run in records.load()]
+
+    def faults():
+        (tmp_path / "results.json").write_text(json.dumps(runs))
+        monkeypatch.setattr(records, "RECORD", str(tmp_path / "results.json"))
+        return tables.faults()
+
+    before = faults()
+    [run for run in runs if run["script"] == SCRIPTS[0] and not run.get("edit")][2]["code"] = "old"
     runs.append(dict(runs[0], edit="1.0_forgotten"))
-    (tmp_path / "results.json").write_text(json.dumps(runs))
-    before = tables.faults()
-    monkeypatch.setattr(records, "RECORD", str(tmp_path / "results.json"))
-    assert set(tables.faults()) - set(before) == {
+    assert set(faults()) - set(before) == {
         SCRIPTS[0] + " has other code than its records",
         "1.0_forgotten is recorded, but there is no such edit"}

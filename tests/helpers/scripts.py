@@ -12,7 +12,7 @@ import tempfile
 from processes import environment
 from series import MODULES, ROOT
 
-TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)(?: \(lr:(\S+)\))?$", re.M)
+TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)(?: \(lr:(.+)\))?$", re.M)
 TEST_LINE = re.compile(
     r"^(\d+): \*{9} epoch (\d+) \*{9} test accuracy:(\S+) test loss: (\S+)$", re.M)
 
