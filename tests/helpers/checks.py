@@ -199,7 +199,7 @@ def has_the_skeleton(text, lines_at_most, code_at_most):
 
 def text_only_line_is_that_of_the_call(text):
     call, loop = text_only_lines(text)
-    n, every, test_every = re.search(r"step, (\d+) \+ 1, (\d+), (\d+)", call).groups()
+    n, every, test_every = re.search(r"step, (\w+) \+ 1, (\d+), (\d+)", call).groups()
     assert loop == ("for i in range({} + 1): training_step(i, i % {} == 0, i % {} == 0)".format(
         n, test_every, every))
 
