@@ -13,6 +13,7 @@ import statistics
 import sys
 
 import paths  # noqa: F401
+import mistakes
 import next_steps
 import workshop
 from next_steps import read
@@ -297,6 +298,18 @@ def start_words():
             " of 1.0 stay 0.\n".format(start["never_inked"], 10 * start["never_inked"]))
 
 
+def lesson_words():
+    """Weights that never change, and what mistakes are like: for docs/lesson.md, by their names."""
+    with open(START) as file:
+        pixels = json.load(file)["never_inked"]
+    return {
+        "never inked": "{} of the 7,840 weights belong to pixels that are 0 in all training digits,"
+                       " so they never change.\n".format(10 * pixels),
+        "mistakes": table(["step", "test digits missed", "with a certainty of more than 99 %",
+                           "their share of the test loss"], mistakes.rows()),
+    }
+
+
 def replaced(text, name, content):
     """The text with other content between <!-- name --> and the next end."""
     begin = "<!-- {} -->\n".format(name)
@@ -318,9 +331,13 @@ def documents():
     texts["README.md"] = replaced(read("README.md"), "results", steps_table())
     text = replaced(read("docs/results.md"), "results", details_table())
     texts["docs/results.md"] = replaced(text, "start", start_words())
+    text = read("docs/lesson.md")
+    for name, words in lesson_words().items():
+        text = replaced(text, name, words)
+    texts["docs/lesson.md"] = text
     known = workshop.experiments(workshop.text())
     for page in workshop.PAGES:
-        text = read(page)
+        text = texts.get(page) or read(page)
         for names in re.findall(r"^<!-- measured (.*) -->$", text, re.M):
             text = replaced(text, "measured " + names, edits_table(names.split(), known))
         for name, words in (("stages", stages_table), ("slow start", slow_start_words)):

@@ -1,0 +1,69 @@
+"""Looks at the mistakes of trained networks: how sure they are, and their share of the loss.
+
+    python tests/tools/mistakes.py    # runs 1.0 and 2.1 whole, and records what was found
+
+What is recorded in tests/tools/mistakes.json is written into docs/lesson.md by tables.py write.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import paths  # noqa: F401
+from next_steps import read
+from series import ROOT, SCRIPTS
+
+RECORD = os.path.join(ROOT, "tests", "tools", "mistakes.json")
+LOOKED_AT = [SCRIPTS[0], SCRIPTS[2]]
+
+# What is done with a trained network; it stands behind the script's own text.
+LOOK = """
+import json
+import numpy as np
+answers, correct = sess.run([Y, is_correct], {X: mnist.test.images, Y_: mnist.test.labels})
+losses = -np.log(np.maximum(np.sum(answers * mnist.test.labels, axis=1), 1e-37))
+print("mistakes " + json.dumps({
+    "missed": int(np.sum(~correct)),
+    "sure": int(np.sum(answers.max(axis=1)[~correct] > 0.99)),
+    "share": round(float(np.sum(losses[~correct]) / np.sum(losses)), 3)}))
+"""
+
+
+def look(script):
+    """What the mistakes of a script's network are like after a whole run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, script)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(read(script) + LOOK)
+        done = subprocess.run(
+            [sys.executable, path], cwd=folder, stdout=subprocess.PIPE, check=True, text=True,
+            env=dict(os.environ, MPLBACKEND="Agg", PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=folder))
+    return json.loads(done.stdout.split("mistakes ")[1])
+
+
+def load():
+    with open(RECORD) as file:
+        return json.load(file)
+
+
+def rows():
+    """The rows of the lesson's table: step, digits missed, surely missed, share of the loss."""
+    return [[script[6:9], str(found["missed"]), str(found["sure"]),
+             "{:.0f} %".format(100 * found["share"])] for script, found in load().items()]
+
+
+def main():
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    found = {script: look(script) for script in LOOKED_AT}
+    with open(RECORD, "w") as file:
+        json.dump(found, file, indent=1)
+        file.write("\n")
+    print(found)
+
+
+if __name__ == "__main__":
+    main()
