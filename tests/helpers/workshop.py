@@ -10,7 +10,7 @@ import re
 
 from series import ROOT, SCRIPTS
 
-PAGES = ["docs/workshop.md", "docs/experiments.md"]
+PAGES = ["docs/workshop.md", "docs/experiments.md", "docs/results.md"]
 FIRST = SCRIPTS[0]
 
 Experiment = collections.namedtuple("Experiment", "script hunks iterations question answer")
