@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from digits import write_digits, write_idx  # noqa: F401
 from live import RUN_BEFORE, data_of, live_script  # noqa: F401
 from processes import environment, missing, need, on_terminal, run_python, wait_until  # noqa: F401
+from screens import virtual_screen
 from scripts import script_from_diff, script_text  # noqa: F401
 from series import ROOT, SCRIPTS  # noqa: F401
 
@@ -79,40 +79,25 @@ def real_mnist():
 @pytest.fixture(scope="session")
 def screen():
     """A virtual screen of 1600 x 1000 pixels; its name, for DISPLAY."""
-    yield from _screen("1600x1000x24", 96)
+    need("Xvfb", "xdotool")
+    with virtual_screen() as name:
+        yield name
 
 
 @pytest.fixture(scope="session", params=["1024x768", "800x600"])
 def small_screen(request):
     """A virtual screen as of an old projector, with a window manager; its name and its size."""
-    need("openbox")
-    for name in _screen(request.param + "x24", 96):
-        manager = subprocess.Popen(["openbox", "--sm-disable"], env=environment(DISPLAY=name),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    need("Xvfb", "xdotool", "openbox")
+    with virtual_screen(request.param, manager=True) as name:
         yield name, [int(size) for size in request.param.split("x")]
-        manager.terminate()
-        manager.wait()
 
 
 @pytest.fixture(scope="session")
 def dense_screen():
     """A virtual screen with many pixels to the inch."""
-    yield from _screen("1600x1000x24", 144)
-
-
-def _screen(size, dpi):
     need("Xvfb", "xdotool")
-    read, write = os.pipe()
-    # The server picks a number that is free, and writes it when it is ready.
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-noreset", "-screen", "0", size, "-dpi", str(dpi)],
-        stderr=subprocess.DEVNULL, pass_fds=[write])
-    os.close(write)
-    with os.fdopen(read) as file:
-        name = ":" + file.readline().strip()
-    yield name
-    server.terminate()
-    server.wait()
+    with virtual_screen(dpi=144) as name:
+        yield name
 
 
 def random_state():

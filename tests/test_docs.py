@@ -149,7 +149,7 @@ def test_install_txt_is_for_pip():
         pytest.skip("packaging is missing")
     lines = [line for line in INSTALL.splitlines() if line and not line.startswith("#")]
     wanted = {}
-    for version in ("3.7", "3.10", "3.11", "3.12", "3.13"):
+    for version in ("3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13"):
         wanted[version] = {
             Requirement(line).name: str(Requirement(line).specifier) for line in lines
             if not Requirement(line).marker

@@ -1,4 +1,4 @@
-"""Where there is no desktop: no display, browser, notebook, movies, other toolkits, other runs."""
+"""Where there is no desktop: no display, browser, movies, other toolkits, other runs."""
 
 import asyncio
 import base64
@@ -21,25 +21,14 @@ from conftest import (
     data_of,
     environment,
     live_script,
-    missing,
     need,
     on_terminal,
     run_python,
     wait_until,
 )
+from processes import module
 
 LABEL = "test, run before (2.0)"
-
-
-def module(name):
-    """The test goes on where a package is installed."""
-    try:
-        return __import__(name)
-    except ImportError:
-        # Old Pythons do without some tools of the tests.
-        if sys.version_info < (3, 10):
-            pytest.skip(name + " is missing")
-        missing("the package " + name)
 
 
 def started(folder, **options):
@@ -398,88 +387,6 @@ def test_qt(tmp_path, screen):
     assert lines[0] == "[True, True, False, False, False, False]", done.stderr
     assert "Home" in lines[1] and "Subplots" not in lines[1] and "Customize" not in lines[1]
     assert lines[-1] == "max test accuracy: 0.9"
-
-
-# ---------- Notebook ----------
-
-@pytest.fixture
-def notebook(tmp_path):
-    """Executes cells in a real kernel and returns them with their outputs."""
-    nbclient, nbformat = module("nbclient"), module("nbformat")
-    module("ipykernel")
-
-    def execute(*sources, during=None):
-        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
-        client = nbclient.NotebookClient(
-            book, timeout=120, kernel_name="python3",
-            resources={"metadata": {"path": str(tmp_path)}})
-        seen = []
-        process = client.process_message
-        client.process_message = lambda message, cell, index: (
-            seen.append((index, message)), during and during(client, message, index),
-            process(message, cell, index))[-1]
-        # The kernel is this Python, whatever the user's Jupyter would start.
-        from jupyter_client.kernelspec import KernelSpecManager
-        KernelSpecManager.ensure_native_kernel = True
-        old = dict(os.environ)
-        os.environ.update(environment(), JUPYTER_PATH="", IPYTHONDIR=str(tmp_path / "ipython"))
-        for name in ("DISPLAY", "MPLBACKEND", "MNIST_DATA"):
-            os.environ.pop(name, None)
-        try:
-            client.execute()
-        finally:
-            os.environ.clear()
-            os.environ.update(old)
-        return book.cells, seen
-
-    return execute
-
-
-def pictures(cell):
-    return [output for output in cell.outputs if "image/png" in output.get("data", {})]
-
-
-def text_of(cell, name):
-    return "".join(output.text for output in cell.outputs
-                   if output.output_type == "stream" and output.name == name)
-
-
-def test_notebook(notebook, tmp_path):
-    live_script(tmp_path, iterations=601, pause=0.005, before=True)
-    points = "print([len(line.get_xdata()) for line in datavis.figure.axes[0].lines" \
-        " if line.get_label() == 'training'])\n"
-    labels = "print([line.get_label() for line in datavis.figure.axes[0].lines" \
-        " if line.get_visible()])\n"
-    interrupted = []
-
-    def interrupt(client, message, index):
-        if index == 3 and message["msg_type"] == "update_display_data" and not interrupted:
-            interrupted.append(True)
-            # As Jupyter's stop button does.
-            os.killpg(os.getpgid(client.km.provisioner.pid), signal.SIGINT)
-
-    cells, messages = notebook(
-        "%matplotlib inline", "%run live.py\n" + labels, "datavis.animate(step, 21, 10, 50)\n"
-        + points, "datavis.animate(step, 100000, 10, 50)\nprint('after')", "print('goes on')",
-        during=interrupt)
-    updates = [m for index, m in messages if index == 1 and m["msg_type"] == "update_display_data"]
-    assert 2 <= len(updates) <= 30
-    # No pile of outputs: one picture stays, the final one, with the line that is printed.
-    assert len(pictures(cells[1])) == 1
-    said = text_of(cells[1], "stdout").splitlines()
-    assert said[0] == "max test accuracy: 0.9" and LABEL in said[1]
-    with open(str(tmp_path / "final.png"), "wb") as file:
-        file.write(base64.b64decode(pictures(cells[1])[0]["data"]["image/png"]))
-    pixels = pixels_of(tmp_path / "final.png")
-    assert pixels.shape[:2] == (756, 1344)
-    assert (pixels[..., 2] - pixels[..., 0] > 0.3).sum() > 100
-    # The last cell, run again, starts afresh.
-    assert text_of(cells[2], "stdout") == "[3]\n" and len(pictures(cells[2])) == 1
-    # An interrupted kernel stops cleanly.
-    assert interrupted and text_of(cells[3], "stdout") == "after\n"
-    assert text_of(cells[4], "stdout") == "goes on\n"
-    assert not [output for cell in cells for output in cell.outputs
-                if output.output_type == "error"]
 
 
 # ---------- Browser ----------

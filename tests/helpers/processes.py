@@ -23,6 +23,17 @@ def need(*programs):
             missing(program)
 
 
+def module(name):
+    """The test goes on where a package is installed."""
+    try:
+        return __import__(name)
+    except ImportError:
+        # Old Pythons do without some tools of the tests.
+        if sys.version_info < (3, 10):
+            pytest.skip(name + " is missing")
+        missing("the package " + name)
+
+
 def wait_until(condition, seconds=60, every=0.1):
     """Waits for a condition and returns its first true value; fails where it does not come."""
     end = time.time() + seconds

@@ -19,6 +19,7 @@ import workshop
 from next_steps import read
 from records import LEVELS, NEWEST, OLDEST, START, code_hash, load, named, runs_of, values_of
 from series import NEXT_STEPS, SCRIPTS
+from versions import seen_table
 
 # What each step brings, for the tables.
 TRICKS = ["one softmax layer", "four sigmoid layers before it, Adam", "relu, learning rate decay",
@@ -331,6 +332,8 @@ def documents():
     texts["README.md"] = replaced(read("README.md"), "results", steps_table())
     text = replaced(read("docs/results.md"), "results", details_table())
     texts["docs/results.md"] = replaced(text, "start", start_words())
+    texts["docs/versions.md"] = replaced(
+        read("docs/versions.md"), "versions", table(*seen_table()))
     text = read("docs/lesson.md")
     for name, words in lesson_words().items():
         text = replaced(text, name, words)

@@ -1,0 +1,97 @@
+"""The ways to run a script in a notebook, each with a real kernel and the picture at its end."""
+
+import os
+import re
+import shutil
+import signal
+
+import pytest
+
+from conftest import live_script
+from notebooks import errors, execute, pictures, text_of
+from scripts import shortened
+from series import ROOT, SCRIPTS
+
+SCRIPT = SCRIPTS[0]
+LABEL = "test, run before (2.0)"
+
+
+def are_panels(pixels):
+    """Checks a picture: the six panels with their curves, thin blue and thick red."""
+    assert pixels.shape[:2] == (756, 1344)
+    assert (pixels[..., 2] - pixels[..., 0] > 0.3).sum() > 100
+    assert (pixels[..., 0] - pixels[..., 1] > 0.3).sum() > 1000
+
+
+def test_a_run_in_a_notebook(tmp_path):
+    live_script(tmp_path, iterations=601, pause=0.005, before=True)
+    points = "print([len(line.get_xdata()) for line in datavis.figure.axes[0].lines" \
+        " if line.get_label() == 'training'])\n"
+    labels = "print([line.get_label() for line in datavis.figure.axes[0].lines" \
+        " if line.get_visible()])\n"
+    interrupted = []
+
+    def interrupt(client, message, index):
+        if index == 3 and message["msg_type"] == "update_display_data" and not interrupted:
+            interrupted.append(True)
+            # As Jupyter's stop button does.
+            os.killpg(os.getpgid(client.km.provisioner.pid), signal.SIGINT)
+
+    cells, messages = execute(
+        tmp_path, "%matplotlib inline", "%run live.py\n" + labels,
+        "datavis.animate(step, 21, 10, 50)\n" + points,
+        "datavis.animate(step, 100000, 10, 50)\nprint('after')", "print('goes on')",
+        during=interrupt)
+    updates = [m for index, m in messages if index == 1 and m["msg_type"] == "update_display_data"]
+    assert 2 <= len(updates) <= 30
+    # No pile of outputs: one picture stays, the final one, with the line that is printed.
+    [picture] = pictures(cells[1])
+    are_panels(picture)
+    said = text_of(cells[1], "stdout").splitlines()
+    assert said[0] == "max test accuracy: 0.9" and LABEL in said[1]
+    # The last cell, run again, starts afresh.
+    assert text_of(cells[2], "stdout") == "[3]\n" and len(pictures(cells[2])) == 1
+    # An interrupted kernel stops cleanly.
+    assert interrupted and text_of(cells[3], "stdout") == "after\n"
+    assert text_of(cells[4], "stdout") == "goes on\n"
+    assert not errors(cells)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the first script, shortened, and its two modules, as in a download."""
+    for name in ("tensorflowvisu.py", "mnistdata.py"):
+        shutil.copy(os.path.join(ROOT, name), str(tmp_path))
+    with open(os.path.join(ROOT, SCRIPT), encoding="utf-8") as file:
+        (tmp_path / SCRIPT).write_text(shortened(file.read(), 100), encoding="utf-8")
+    return tmp_path
+
+
+def trains(cell):
+    """Checks a cell: the lines of a whole run, and the panels at its end, in one picture."""
+    lines = text_of(cell, "stdout").splitlines()
+    assert lines[-1].startswith("max test accuracy: 0."), lines
+    assert [line for line in lines if line.startswith("100: accuracy:")]
+    [picture] = pictures(cell)
+    are_panels(picture)
+    return picture
+
+
+@pytest.mark.slow
+def test_a_script_by_its_name(folder, small_digits):
+    run = "%run " + SCRIPT
+    cells, _ = execute(folder, run, run, MNIST_DATA=small_digits)
+    assert not errors(cells)
+    for cell in cells:
+        trains(cell)
+
+
+@pytest.mark.slow
+def test_a_script_pasted_into_cells(folder, small_digits):
+    text = (folder / SCRIPT).read_text(encoding="utf-8")
+    sections = re.split(r"(?m)^(?=# ---------- )", text)
+    assert len(sections) == 10
+    cells, _ = execute(folder, text, *sections, MNIST_DATA=small_digits)
+    assert not errors(cells)
+    trains(cells[0])
+    trains([cell for cell in cells if cell.source.startswith("# ---------- Training")][0])

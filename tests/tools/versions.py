@@ -1,0 +1,323 @@
+"""Tries the six scripts on other versions of Python, TensorFlow, NumPy, matplotlib and toolkits.
+
+    python tests/tools/versions.py list            # the combinations, by name
+    python tests/tools/versions.py try             # all of them: about an hour on two quiet cores
+    python tests/tools/versions.py try 3.8 colab   # two of them
+
+For each combination uv makes a fresh environment in a folder that is removed afterwards. There each
+script runs shortened, without a display, and 1.0 in a window of each toolkit, on a virtual screen
+(Xvfb), with keys from xdotool. What was seen is recorded in tests/tools/versions.json, and
+python tests/tools/tables.py write makes the table in docs/versions.md of it.
+"""
+
+import argparse
+import collections
+import glob
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import paths  # noqa: F401
+import digits
+from processes import environment, wait_until
+from screens import virtual_screen
+from scripts import script_text, shortened
+from series import ROOT, SCRIPTS
+
+RECORD = os.path.join(ROOT, "tests", "tools", "versions.json")
+ITERATIONS = 40
+
+Combination = collections.namedtuple("Combination", "python packages what windows")
+OURS = "-r " + os.path.join(ROOT, "install.txt")
+TK_AND_QT = ("TkAgg", "QtAgg")
+
+
+def combination(python, packages=OURS, what="", windows=TK_AND_QT):
+    return Combination(python, packages, what, windows)
+
+
+def pinned(tensorflow, numpy=None, matplotlib=None):
+    """Packages of these versions; where one is not named, what suits TensorFlow."""
+    versions = (("tensorflow", tensorflow), ("numpy", numpy), ("matplotlib", matplotlib))
+    return " ".join(name + ("==" + version if version else "") for name, version in versions)
+
+
+COMBINATIONS = {
+    "3.7": combination("3.7", what="`install.txt`"),
+    "3.8": combination("3.8", what="`install.txt`"),
+    "3.9": combination("3.9", what="`install.txt`"),
+    "3.10": combination("3.10", what="`install.txt`"),
+    "3.11": combination("3.11", what="`install.txt`"),
+    "3.12": combination("3.12", what="`install.txt`"),
+    "3.13": combination("3.13", what="`install.txt`"),
+    "colab": combination("3.12", pinned("2.19.0", "2.0.2", "3.10.0"), "Colab's versions"),
+    "conda": combination("3.12", pinned("2.19.1", "2.1.3", "3.10.8"), "conda-forge's versions"),
+    "oldest": combination("3.8", pinned("2.12.1", "1.22.4", "3.5.3"), "the oldest of TensorFlow 2"),
+    "2.12": combination("3.9", pinned("2.12.1", "1.23.5", "3.9.4")),
+    "matplotlib 3.5": combination("3.9", pinned("2.16.1", "1.26.4", "3.5.0")),
+    "matplotlib 3.6": combination("3.9", pinned("2.16.1", "1.26.4", "3.6.3")),
+    "matplotlib 3.7": combination("3.9", pinned("2.16.1", "1.26.4", "3.7.5")),
+    "matplotlib 3.8": combination("3.9", pinned("2.16.1", "1.26.4", "3.8.4")),
+    "2.14": combination("3.11", pinned("2.14.1", "1.26.4")),
+    "2.15": combination("3.11", pinned("2.15.1")),
+    "2.16": combination("3.10", pinned("2.16.2"), "the last for Macs with Intel processors"),
+    "2.17": combination("3.10", pinned("2.17.1")),
+    "2.18": combination("3.10", pinned("2.18.1")),
+    "cpu": combination("3.12", "tensorflow-cpu matplotlib", "the package `tensorflow-cpu`"),
+    "tf-keras": combination("3.13", OURS + " tf-keras", "with Keras 2 beside it"),
+    "2.22": combination("3.13", pinned("2.22.0rc0"), "before its release"),
+    "debian": combination("debian", what="Debian 12's toolkits",
+                          windows=("GTK3Agg", "GTK4Agg", "WXAgg")),
+}
+
+
+# ---------- Environments ----------
+
+def python_of(version):
+    """An interpreter of this version, or what makes uv find or fetch one."""
+    if version == "debian":
+        return "/usr/bin/python3"
+    found = glob.glob(os.path.expanduser("~/.pyenv/versions/{}.*/bin/python".format(version)))
+    return found[0] if found else version
+
+
+def made(one, folder):
+    """Makes the environment of a combination in a folder; the path of its Python."""
+    python = os.path.join(folder, "bin", "python")
+    packages = one.packages.split()
+    if "QtAgg" in one.windows:
+        packages.append("pyside6<6.4" if one.python == "3.7" else "pyside6-essentials")
+    options = ["--system-site-packages"] if one.python == "debian" else []
+    # Outside this project's folder, whose own settings uv would take.
+    for command in (["uv", "venv", "-q", *options, "--python", python_of(one.python), folder],
+                    ["uv", "pip", "install", "-q", "--python", python, "--prerelease", "explicit",
+                     *packages]):
+        subprocess.run(command, cwd=folder, check=True)
+    return python
+
+
+def versions_of(python):
+    """The versions in an environment, as its Python says."""
+    done = subprocess.run(
+        [python, "-c", "import json, platform, numpy, matplotlib, tensorflow; print(json.dumps({"
+         "'python': platform.python_version(), 'tensorflow': tensorflow.__version__,"
+         "'numpy': numpy.__version__, 'matplotlib': matplotlib.__version__}))"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True, check=True,
+        env=environment())
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+# ---------- Runs ----------
+
+class Run:
+    """A shortened script in a process of its own, its output read while it runs."""
+
+    def __init__(self, python, script, place, iterations, **variables):
+        path = os.path.join(place, script)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(shortened(script_text(script), iterations))
+        self.process = subprocess.Popen(
+            [python, path], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True, env=environment(
+                PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=os.path.join(place, "data"), **variables))
+        self.output, self.errors = [], []
+        self._readers = [threading.Thread(target=lines.extend, args=[stream]) for lines, stream in (
+            (self.output, self.process.stdout), (self.errors, self.process.stderr))]
+        for reader in self._readers:
+            reader.start()
+
+    def seen(self, seconds=300):
+        """Waits for its end; its exit code, and the lines on standard error that are not ours."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        for reader in self._readers:
+            reader.join()
+        best = [line for line in self.output if line.startswith("max test accuracy: 0.")]
+        lines = [line.rstrip() for line in self.errors
+                 if line.strip() and not re.match("tensorflowvisu: |mnistdata: ", line)]
+        return {"exit": self.process.wait(), "finished": len(best) == 1, "lines": lines}
+
+
+def without_display(python, script, data):
+    """What a script does where there is no display."""
+    with tempfile.TemporaryDirectory() as place:
+        run = Run(python, script, place, ITERATIONS, MNIST_DATA=data)
+        seen = run.seen()
+        seen["picture"] = os.path.exists(os.path.join(place, script[:-3] + ".png"))
+        return seen
+
+
+class Window:
+    """The window of a run, as a person has it: what it looks like, and its keys."""
+
+    def __init__(self, run, display, place):
+        self.run, self.display, self.place = run, display, place
+        self.name = wait_until(self._found, 120)
+        self.xdotool("windowactivate", "--sync", self.name)
+
+    def _found(self):
+        if self.run.process.poll() is not None:
+            raise AssertionError("the run has ended")
+        return self.xdotool("search", "--onlyvisible", "--name", "^mnist_1.0").split()[:1]
+
+    def xdotool(self, *arguments):
+        done = subprocess.run(["xdotool", *[str(one) for one in arguments]], timeout=60,
+                              env=environment(DISPLAY=self.display), stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, universal_newlines=True)
+        return done.stdout.strip()
+
+    def pixels(self):
+        from matplotlib.image import imread
+        path = os.path.join(self.place, "window.png")
+        subprocess.run(["import", "-window", "root", path], check=True,
+                       env=environment(DISPLAY=self.display))
+        return imread(path)[..., :3]
+
+    def differs(self, before, share):
+        """Whether so large a share of the pixels is another one than before."""
+        after = self.pixels()
+        return (abs(after - before) > 0.1).any(axis=2).mean() > share
+
+    def goes_on(self, seconds):
+        """Whether the script prints something within so many seconds."""
+        count = len(self.run.output)
+        try:
+            return wait_until(lambda: len(self.run.output) > count, seconds)
+        except AssertionError:
+            return False
+
+
+def in_window(python, backend, data):
+    """What 1.0 does in a window: pause, a layout and its end, each by its key."""
+    script = SCRIPTS[0]
+    with tempfile.TemporaryDirectory() as place, virtual_screen(manager=True) as display:
+        run = Run(python, script, place, 10 ** 6, MNIST_DATA=data, DISPLAY=display,
+                  MPLBACKEND=backend)
+        did = dict.fromkeys(("window", "draws", "pause", "layout", "go on", "q"), False)
+        try:
+            window = Window(run, display, place)
+            did["window"] = True
+            wait_until(lambda: len(run.output) > 20, 120)
+            first = window.pixels()
+            did["draws"] = bool(wait_until(lambda: window.differs(first, 0.001), 60))
+            window.xdotool("key", "space")
+            did["pause"] = bool(wait_until(lambda: not window.goes_on(2), 60))
+            paused = window.pixels()
+            window.xdotool("key", "1")
+            did["layout"] = bool(wait_until(lambda: window.differs(paused, 0.05), 60))
+            window.xdotool("key", "space")
+            did["go on"] = window.goes_on(60)
+            window.xdotool("key", "q")
+            run.process.wait(60)
+            did["q"] = True
+        except (AssertionError, subprocess.SubprocessError) as error:
+            print("   ", backend, "failed:", error, flush=True)
+            run.process.kill()
+        return dict(run.seen(), **did)
+
+
+def tried(name, data):
+    """Tries a combination; what was seen, for the record."""
+    one = COMBINATIONS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        python = made(one, folder)
+        seen = dict(versions_of(python), name=name, what=one.what, system=platform.system(),
+                    machine=platform.machine(), scripts={}, windows={})
+        print("{name}: Python {python}, TensorFlow {tensorflow}, NumPy {numpy},"
+              " matplotlib {matplotlib}".format(**seen), flush=True)
+        for script in SCRIPTS:
+            seen["scripts"][script] = without_display(python, script, data)
+            print("   ", script, seen["scripts"][script], flush=True)
+        for backend in one.windows:
+            seen["windows"][backend] = in_window(python, backend, data)
+            print("   ", backend, seen["windows"][backend], flush=True)
+        return seen
+
+
+# ---------- Record and table ----------
+
+def records():
+    """What was seen, a dict for each combination that was tried, in the list's order."""
+    if not os.path.exists(RECORD):
+        return []
+    with open(RECORD) as file:
+        return sorted(json.load(file), key=lambda seen: list(COMBINATIONS).index(seen["name"]))
+
+
+def record(seen):
+    """Adds what was seen; what was recorded under the same name goes."""
+    all_seen = [one for one in records() if one["name"] != seen["name"]] + [seen]
+    all_seen.sort(key=lambda one: list(COMBINATIONS).index(one["name"]))
+    with open(RECORD, "w") as file:
+        json.dump(all_seen, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def works(seen):
+    """Whether a script, or a window, did all that it should."""
+    return seen["exit"] == 0 and all(value for key, value in seen.items()
+                                     if key not in ("exit", "lines"))
+
+
+def scripts_cell(seen):
+    failed = [script[6:9] for script, run in seen["scripts"].items() if not works(run)]
+    noisy = [script[6:9] for script, run in seen["scripts"].items() if run["lines"]]
+    words = ["not " + ", ".join(failed)] if failed else ["all six"]
+    return "; ".join(words + (["other lines from " + ", ".join(noisy)] if noisy else []))
+
+
+def windows_cell(seen):
+    """The toolkits whose window did all, and what the others lack."""
+    cells = []
+    for backend in COMBINATIONS[seen["name"]].windows:
+        run = seen["windows"][backend]
+        lacks = [key for key, value in run.items() if value is False]
+        if run["exit"] != 0 and not lacks:
+            lacks = ["exit {}".format(run["exit"])]
+        cells.append(backend[:-3] + (" (not: {})".format(", ".join(lacks)) if lacks else "")
+                     + (" (other lines)" if run["lines"] else ""))
+    return ", ".join(cells)
+
+
+def seen_table():
+    """The columns and rows of the table in docs/versions.md."""
+    columns = ["Python", "TensorFlow", "NumPy", "matplotlib", "what it is", "scripts", "windows"]
+    return columns, [
+        [seen["python"], seen["tensorflow"], seen["numpy"], seen["matplotlib"], seen["what"],
+         scripts_cell(seen), windows_cell(seen)] for seen in records()]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command")
+    commands.required = True
+    commands.add_parser("list", help="print the combinations")
+    attempt = commands.add_parser("try", help="try combinations and record what is seen")
+    attempt.add_argument("names", nargs="*", help="default: all of them")
+    arguments = parser.parse_args()
+    if arguments.command == "list":
+        for name, one in COMBINATIONS.items():
+            print("{}: Python {}, {}".format(name, one.python, one.packages))
+        return
+    unknown = set(arguments.names) - set(COMBINATIONS)
+    if unknown:
+        sys.exit("There is no combination " + ", ".join(sorted(unknown)))
+    with tempfile.TemporaryDirectory() as data:
+        digits.write_digits(data, 3000, 1000)
+        for name in arguments.names or COMBINATIONS:
+            started = time.time()
+            record(tried(name, data))
+            print("    {:.0f} s".format(time.time() - started), flush=True)
+
+
+if __name__ == "__main__":
+    main()
