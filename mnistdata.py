@@ -11,6 +11,8 @@ The digits come from the first of these places that has them:
 4. a download from one of the MIRRORS,
 5. generated digits, made on the spot, where no mirror answers.
 
+A folder may hold MNIST's four files, gzipped or not, or Keras's mnist.npz.
+
 MNIST was made by Yann LeCun, Corinna Cortes and Christopher Burges; the format of its files, IDX,
 is described at http://yann.lecun.com/exdb/mnist/.
 """
@@ -18,10 +20,12 @@ is described at http://yann.lecun.com/exdb/mnist/.
 import collections
 import concurrent.futures
 import contextlib
-import errno
+import ctypes
 import glob
 import hashlib
+import io
 import os
+import re
 import socket
 import ssl
 import struct
@@ -29,9 +33,7 @@ import sys
 import textwrap
 import threading
 import time
-import urllib.error
 import urllib.request
-import zipfile
 import zlib
 
 import numpy as np
@@ -63,21 +65,32 @@ _PACKED = 16 * 10 ** 6
 _UNPACKED = 48 * 10 ** 6
 _TRAINING_DIGITS = 60000
 _TEST_DIGITS = 10000
-_MAGIC = {3: 2051, 1: 2049}  # of images and labels, by the dimensions of their arrays
+_GZIP = b"\x1f\x8b"  # what a gzip file begins with
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _GENERATED_NAME = "generated-digits.npz"
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _KERAS_FALLBACK = "/tmp/.keras"  # where Keras keeps its copy if the home folder is not writable
+_ADVICE = ("Put the four MNIST files there, gzipped or not, or mnist.npz, or unset MNIST_DATA to"
+           " have them downloaded.")
+_BAR = "0% ..... 25% ..... 50% ..... 75% ..... 100%"  # written bit by bit, on anything
 
-latest = None  # the Datasets that were read last, for the window's title
+latest = None  # the Datasets that were read last, for the panels
 _batch_lock = threading.Lock()  # the module's, so that a DataSet can be copied and pickled
 
 
 class DataSet:
     """Images with their labels, in mini-batches.
 
-    images  float32 in [0, 1], [n, 28, 28, 1] or, read with reshape=True, [n, 784]
-    labels  float32 one-hot [n, 10] or, read with one_hot=False, integer classes [n]
+    Attributes
+    ----------
+    images : ndarray of float32, shape (n, 28, 28, 1) or (n, 784)
+        Ink from 0 (paper) to 1; the second shape if read with ``reshape=True``.
+    labels : ndarray of float32, shape (n, 10), or of int64, shape (n,)
+        One-hot labels, or classes 0 to 9 if read with ``one_hot=False``.
+    num_examples : int
+        The number n of images.
+    epochs_completed : int
+        How often all images were handed out.
     """
 
     def __init__(self, images, labels, seed):
@@ -94,11 +107,25 @@ class DataSet:
         return len(self.images)
 
     def next_batch(self, batch_size):
-        """Returns the next batch_size images and their labels, each digit once an epoch.
+        """Return the next mini-batch; every image comes once an epoch.
 
         The order is a new one in every epoch. A batch that reaches the end of an epoch takes the
-        rest from the next one. Several threads may ask at the same time. Raises ValueError where
-        batch_size is no whole number from 1 to the number of images.
+        rest from the next one. Several threads may ask at the same time.
+
+        Parameters
+        ----------
+        batch_size : int
+            From 1 to the number of images.
+
+        Returns
+        -------
+        images, labels : ndarray
+            Copies of `batch_size` rows of the images and of their labels.
+
+        Raises
+        ------
+        ValueError
+            If `batch_size` is no whole number or out of range.
         """
         n = len(self.images)
         size = _whole_number("batch_size", batch_size, 1, n)
@@ -111,38 +138,77 @@ class DataSet:
         return self.images[rows], self.labels[rows]
 
 
-class Datasets(collections.namedtuple("Datasets", "train test validation source generated")):
-    """The sets that read_data_sets returns.
+class Datasets(collections.namedtuple(
+        "Datasets", "train test validation source generated checksum")):
+    """The sets that `read_data_sets` returns.
 
-    train, test  a DataSet each (60,000 and 10,000 digits, where they are MNIST's)
-    validation   a DataSet, or None where validation_size is 0
-    source       the file or folder that the digits were read from
-    generated    True where they are generated digits, not MNIST
+    Attributes
+    ----------
+    train, test : DataSet
+        60,000 and 10,000 digits, where they are MNIST's.
+    validation : DataSet or None
+        None if ``validation_size`` is 0.
+    source : str
+        The file or folder that the digits were read from.
+    generated : bool
+        True if they are generated digits, not MNIST.
+    checksum : str
+        Twelve hexadecimal figures that stand for the content of the whole set.
     """
 
 
 def read_data_sets(data_dir, one_hot=True, reshape=False, validation_size=0):
-    """Reads the digits, downloading or generating them where they are not here yet.
+    """Read the digits, downloading or generating them if they are not here yet.
 
-    data_dir         the folder that keeps them; a relative one lies beside this module
-    one_hot          labels as float32 [n, 10] instead of integer classes [n]
-    reshape          images as [n, 784] instead of [n, 28, 28, 1]
-    validation_size  so many digits, taken from the front of the training digits, become .validation
+    Parameters
+    ----------
+    data_dir : str or path-like
+        The folder that keeps them; a relative one lies beside this module. That it cannot be read
+        or written is no error.
+    one_hot : bool
+        Labels as float32 (n, 10) instead of int64 classes (n,).
+    reshape : bool
+        Images as (n, 784) instead of (n, 28, 28, 1).
+    validation_size : int
+        So many digits, taken from the front of the training digits, become ``validation``.
 
-    Returns a Datasets. Raises FileNotFoundError for a missing folder or file, and ValueError for a
-    file that is not what it should be or an argument out of range; each message says what to do.
-    A data_dir that cannot be read or written is no error.
+    Returns
+    -------
+    Datasets
+        With the fields ``train``, ``test``, ``validation``, ``source``, ``generated`` and
+        ``checksum``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If MNIST_DATA names a folder that is missing or lacks a file.
+    ValueError
+        If a file of that folder is not what it should be, images and labels do not belong
+        together, or `validation_size` is out of range. Each message says what to do.
+    TypeError
+        If `data_dir` is no path, or `one_hot` or `reshape` is neither True nor False.
     """
     global latest
+    if not isinstance(data_dir, (str, os.PathLike)):
+        raise TypeError(f"data_dir must be the path of a folder, not {data_dir!r}.")
+    for name, value in (("one_hot", one_hot), ("reshape", reshape)):
+        if not isinstance(value, (int, np.bool_)):
+            raise TypeError(f"{name} must be True or False, not {value!r}.")
     folder = os.path.join(_HERE, os.path.expanduser(data_dir))
-    arrays, source, generated = _find_digits(folder)
+    parts, source, generated = _find_digits(folder)
+    arrays, sums = map(list, zip(*[parts.pop(name) for name in SHA256]))
+    for images, labels in (arrays[:2], arrays[2:]):
+        if len(images) != len(labels):
+            raise ValueError(f"In {source}, {len(images):,} images and {len(labels):,} labels do"
+                             " not belong together: take both from the same set.")
     size = _whole_number("validation_size", validation_size, 0, len(arrays[0]) - 1)
     images, labels = _prepare(*arrays[:2], one_hot, reshape)
     del arrays[:2]  # 47 MB that nobody needs any more
     test = DataSet(*_prepare(*arrays, one_hot, reshape), seed=SEED)
     train = DataSet(images[size:], labels[size:], SEED)
     validation = DataSet(images[:size], labels[:size], SEED) if size else None
-    latest = Datasets(train, test, validation, source, generated)
+    checksum = hashlib.sha256("".join(sums).encode()).hexdigest()[:12]
+    latest = Datasets(train, test, validation, source, generated, checksum)
     return latest
 
 
@@ -163,8 +229,8 @@ def _whole_number(name, value, lowest, highest):
 
 
 def _write(text):
-    """Writes to standard error, where there is one; standard output is the scripts' own."""
-    with contextlib.suppress(AttributeError, OSError, ValueError):
+    """Writes to standard error; that it is closed, full or none at all ends no training."""
+    with contextlib.suppress(Exception):
         sys.stderr.write(text)
         sys.stderr.flush()
 
@@ -176,58 +242,69 @@ def _say(text):
 
 # ---------- The places where digits may be ----------
 
+class _Damaged(ValueError):
+    """A file that is worth nothing: empty, a web page, truncated. A download may replace it."""
+
+
 def _find_digits(folder):
-    """Returns the four uint8 arrays, where they are from, and whether they were generated."""
-    if os.environ.get("MNIST_DATA"):
-        return _read_shared_folder(os.environ["MNIST_DATA"])
-    _remove_stale_parts(folder)
-    parts, damaged, unused = _read_folder(folder)
+    """Returns {name: (uint8 array, sum)}, where they are from, and whether they were generated."""
+    shared = os.environ.get("MNIST_DATA")
+    if shared:
+        folder = _shared_folder(shared)
+    parts, problems, unused = _read_folder(folder)
+    foreign = [name for name in parts if parts[name][1] != SHA256[name]]
     if len(parts) == len(SHA256):
-        return _digits(parts, folder)
-    for reason in list(damaged.values()) + [unused] * bool(unused):
-        _say(reason.strip())
+        if foreign:
+            _say(f"the digits in {folder} are not the original MNIST (other content:"
+                 f" {', '.join(foreign)}). They are used; move them away to have MNIST downloaded.")
+        return parts, folder, False
+    homes = [] if shared else [
+        os.path.join(os.path.expanduser(home), "datasets")
+        for home in (os.environ.get("KERAS_HOME") or "~/.keras", _KERAS_FALLBACK)]
+    copy = None
+    for path in [os.path.join(place, "mnist.npz") for place in [folder] + homes]:
+        copy = _read_npz(path, problems)
+        if copy:
+            break
     missing = [name for name in SHA256 if name not in parts]
-    foreign = [name for name in parts if not parts[name][1]]
-    for home in (os.environ.get("KERAS_HOME") or "~/.keras", _KERAS_FALLBACK):
-        path = os.path.join(os.path.expanduser(home), "datasets", "mnist.npz")
-        arrays = _read_npz(path, 60000, 10000)
-        if arrays and foreign:
-            _say(f"{path} is used: the set in {folder} is another one and incomplete.")
-        if arrays:
-            return arrays, path, False
+    reasons = [str(error) for error in problems.values()] + unused
+    if shared and not copy:
+        raise (ValueError if problems else FileNotFoundError)(
+            f"MNIST_DATA names the folder {folder}, where {missing[0]} is missing or wrong. "
+            + " ".join(reasons + [_ADVICE]))
+    for reason in reasons:
+        _say(reason)
+    if copy:
+        return copy, path, False
+    # Files that are not MNIST's own are somebody's, and so is all that lies beside them.
+    foreign += [os.path.basename(path) for path, error in problems.items()
+                if _name_of(path) and not isinstance(error, _Damaged)]
     if foreign:
-        raise FileNotFoundError(
-            f"{', '.join(foreign)} in {folder} is not MNIST's own, and {', '.join(missing)} is"
-            " missing or damaged there; MNIST's files are not mixed with another set's. Complete"
-            " that set, or move it away to have MNIST downloaded." + unused)
-    notice = _download(missing, parts, damaged, folder)
-    return _generated_digits(folder, notice) if missing else _digits(parts, folder)
+        _say(f"{', '.join(foreign)} in {folder} is left as it is. MNIST is used instead, and not"
+             " kept there; move that away to have it kept.")
+    parts = {name: parts[name] for name in parts if name not in foreign}
+    notice = _download(parts, None if foreign else folder, list(problems))
+    return _generated_digits(folder, notice) if len(parts) < len(SHA256) else (parts, folder, False)
 
 
-def _read_shared_folder(value):
-    """Reads the folder of MNIST_DATA, where anything missing or wrong is an error."""
-    folder = os.path.abspath(os.path.expanduser(value))
-    advice = (" Put the four MNIST files there, gzipped or not, or unset MNIST_DATA to have them"
-              " downloaded.")
-    if not os.path.isdir(folder):
-        problem = "which is a file" if os.path.exists(folder) else "which does not exist"
-        if value != value.strip().strip("\"'“”"):
-            problem = "with quotes or a blank at an end that do not belong there"
-        raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, {problem}." + advice)
-    parts, damaged, unused = _read_folder(folder)
-    for reason in damaged.values():
-        raise ValueError("MNIST_DATA: " + reason + unused + advice)
-    for name in [name for name in SHA256 if name not in parts]:
-        raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, where {name} (or {name}.gz)"
-                                " is missing." + unused + advice)
-    return _digits(parts, folder)
+def _shared_folder(value):
+    """Returns the folder that MNIST_DATA names."""
+    folder = os.path.expanduser(value)
+    with contextlib.suppress(OSError):  # The working folder may be gone.
+        folder = os.path.abspath(folder)
+    if os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK):
+        return folder
+    problem = "which does not exist"
+    if os.path.exists(folder):
+        problem = "which is no folder that can be read"
+    elif value != value.strip().strip("\"'“”"):
+        problem = "with quotes or a blank at an end that do not belong there"
+    raise FileNotFoundError(f"MNIST_DATA names the folder {folder}, {problem}. {_ADVICE}")
 
 
 def _read_folder(folder):
-    """Returns {name: (array, original)}, {path: what is wrong}, and words on what is not used."""
-    parts, damaged, unused = {}, {}, []
-    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-        damaged[folder] = "The folder {} cannot be read: make it readable.".format(folder)
+    """Returns {name: (array, sum)}, {path: what is wrong}, and a sentence on what is not used."""
+    parts, problems, unused = {}, {}, []
     for pattern in ("*", "*/*", "MNIST/raw/*"):
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
             name, parent = _name_of(path), os.path.dirname(path)
@@ -238,15 +315,15 @@ def _read_folder(folder):
                 try:
                     parts[name] = _parse_idx(name, _read_file(path), path)
                 except ValueError as error:
-                    damaged[path] = str(error)
+                    problems[path] = ValueError(str(error)) if os.path.islink(path) else error
             elif name is None and pattern == "*":
                 unused.append(os.path.basename(path))
-    damaged = {path: reason for path, reason in damaged.items() if _name_of(path) not in parts}
+    problems = {path: error for path, error in problems.items() if _name_of(path) not in parts}
     # What the loader and the panels keep there themselves is not named.
-    unused = [entry for entry in unused if not entry.endswith((".damaged", ".part"))
-              and not entry.startswith((_GENERATED_NAME, "last_run", "own_digits", "raw", "MNIST"))]
+    own = _GENERATED_NAME, "mnist.npz", "last_run", "own_digits", "raw", "MNIST"
+    unused = [entry for entry in unused if not entry.startswith(own) and entry[-5:] != ".part"]
     names = ", ".join(unused[:10]) + ", ..." * (len(unused) > 10)
-    return parts, damaged, " Not used in {}: {}.".format(folder, names) if names else ""
+    return parts, problems, [f"Not used in {folder}: {names}."] * bool(unused)
 
 
 def _name_of(path):
@@ -258,156 +335,116 @@ def _name_of(path):
 def _read_file(path):
     """Returns the uncompressed content of a file."""
     if not os.path.isfile(path):
-        raise ValueError("{} is a folder, a pipe or a link to nothing, not a file.".format(path))
+        raise ValueError(f"{path} is a folder, a pipe or a link to nothing, not a file.")
     try:
-        with _insist(open, path, "rb") as file:
-            return _content(file, path, bytearray())
+        with open(path, "rb") as file:
+            return _unpack(file.read(_UNPACKED + 1), path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}): make it readable.") from None
 
 
-def _insist(action, *arguments):
-    """Calls a function of the file system; a virus scanner may hold a file for a moment."""
-    for pause in (0.05, 0.15, 0.3):
-        with contextlib.suppress(PermissionError):
-            return action(*arguments)
-        time.sleep(pause)
-    return action(*arguments)
-
-
-def _content(stream, where, packed, announced=0):
-    """Returns what a file or a mirror's answer holds, uncompressed; its bytes go into packed."""
-    step = stream.read(200)
-    gzipped = step.startswith(b"\x1f\x8b")
-    if not gzipped and not step.startswith(b"\0\0\x08"):  # It is left at its first bytes.
-        raise ValueError(f"{where} is {_kind(step)}, not an IDX file, gzipped or not.")
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    content = bytearray() if gzipped else packed
-    while step and not unpacker.eof:
-        packed += step
-        if gzipped:
-            try:
-                content += unpacker.decompress(step)
-            except zlib.error:
-                break
-        if len(content) > _UNPACKED or gzipped and len(packed) > _PACKED:
-            raise ValueError(f"{where} has more than 16 MB, or 48 MB unpacked; MNIST's largest file"
-                             " has 10 and 47.")
-        step = stream.read1(1 << 14)  # It unpacks to 17 MB at most.
-    if not step and len(packed) < announced:
-        raise ValueError("the connection broke after {:,} bytes.".format(len(packed)))
+def _unpack(packed, where):
+    """Returns what a file holds, gzipped or not; no more is unpacked than may be."""
+    gzipped, content = packed.startswith(_GZIP), packed
+    if gzipped:
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        try:
+            content = unpacker.decompress(packed[:_PACKED], _UNPACKED + 1)
+        except zlib.error:
+            content = b""
+    if len(content) > _UNPACKED or gzipped and len(packed) > _PACKED:
+        raise ValueError(f"{where} has more than 16 MB, or 48 MB unpacked; MNIST's largest file"
+                         " has 10 and 47.")
     if gzipped and not unpacker.eof:
-        raise ValueError("{} is a truncated or damaged gzip file.".format(where))
+        raise _Damaged(f"{where} is a truncated or damaged gzip file.")
     return content
 
 
-def _kind(content):
-    """Names what a file that is no data file seems to be."""
-    if not content:
-        return "empty"
-    start = content[:200].lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "a web page (a hotel's or a firewall's sign-in page, perhaps)"
-    return "something else (its first bytes are {})".format(bytes(content[:4]).hex())
-
-
 def _parse_idx(name, content, where):
-    """Checks a file of the IDX format; returns a uint8 array, and whether it is MNIST's own."""
+    """Checks a file of the IDX format; returns its uint8 array, and its SHA-256 sum."""
     kind, dims = ("images", 3) if "images" in name else ("labels", 1)
-    header = 4 + 4 * dims
-    if len(content) < header or struct.unpack(">I", content[:4])[0] != _MAGIC[dims]:
-        raise ValueError(f"{where} is {_kind(content)}, not an IDX file of {kind} (magic number"
-                         f" {_MAGIC[dims]}).")
-    shape = struct.unpack(">{}I".format(dims), content[4:header])
+    header, magic = 4 + 4 * dims, struct.pack(">I", 2048 + dims)
+    if not content:
+        raise _Damaged(f"{where} is empty.")
+    if content[:200].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise _Damaged(f"{where} is a web page (a hotel's or a firewall's sign-in page, perhaps).")
+    if len(content) < header or not content.startswith(magic):
+        raise ValueError(f"{where} is no IDX file of {kind} (magic number {2048 + dims}): its first"
+                         f" bytes are {content[:4].hex()}.")
+    shape = struct.unpack(f">{dims}I", content[4:header])
+    expected = header + int(np.prod(shape, dtype=object))
+    if shape[0] < 1 or len(content) != expected:
+        raise _Damaged(f"{where} announces {shape[0]:,} {kind}, which take {expected:,} bytes;"
+                       f" found {len(content):,} bytes.")
     if dims == 3 and shape[1:] != (28, 28):
         raise ValueError(f"{where} holds images of {shape[1]} x {shape[2]}; expected 28 x 28.")
-    expected = header + shape[0] * (784 if dims == 3 else 1)
-    if shape[0] < 1 or len(content) != expected:
-        raise ValueError(f"{where} announces {shape[0]:,} {kind}, which take {expected:,} bytes;"
-                         f" found {len(content):,} bytes.")
     array = np.frombuffer(content, np.uint8, offset=header).reshape(shape)
     if dims == 1 and array.max() > 9:
         raise ValueError(f"{where} holds the label {array.max()}; expected labels from 0 to 9.")
-    return array, hashlib.sha256(content).hexdigest() == SHA256[name]
+    return array, _sum(array)
 
 
-def _digits(parts, source):
-    """Puts the four files together and says so where they are not the original MNIST."""
-    names = list(SHA256)
-    arrays = [parts[name][0] for name in names]
-    for k in (0, 2):
-        if len(arrays[k]) != len(arrays[k + 1]):
-            raise ValueError(
-                f"In {source}, {names[k]} holds {len(arrays[k]):,} images but {names[k + 1]} holds"
-                f" {len(arrays[k + 1]):,} labels: they do not belong together. Take both from the"
-                " same set, or move them away to have MNIST downloaded.")
-    foreign = [name for name in names if not parts[name][1]]
-    if foreign:
-        _say(f"the digits in {source} are not the original MNIST (other content: "
-             f"{', '.join(foreign)}). They are used; move them away to have MNIST downloaded.")
-    return arrays, source, False
+def _sum(array):
+    """The SHA-256 sum of the IDX file that holds an array."""
+    header = struct.pack(f">{1 + array.ndim}I", 2048 + array.ndim, *array.shape)
+    return hashlib.sha256(b"".join([header, np.ascontiguousarray(array)])).hexdigest()
 
 
-def _read_npz(path, train, test, drawing=None):
-    """Reads a file of np.savez with so many digits, of our drawing or else MNIST's own, or None."""
+def _read_npz(path, problems, train=60000, test=10000, drawing=None):
+    """Reads a file of np.savez with so many digits, of our drawing or else MNIST's own.
+
+    Returns None where there is none, or a wrong one; problems then says why.
+    """
     if not os.path.isfile(path):
         return None
-    arrays = []
+    parts = {}
     try:
-        with open(path, "rb") as file:
-            # A zip file ends with the size of its directory; NumPy's has some hundred bytes.
-            file.seek(max(0, os.path.getsize(path) - 42))
-            end = file.read()
-            if end[:4] == b"PK\6\7" or end[20:24] != b"PK\5\6" or end[34:36] != b"\0\0":
-                raise ValueError("it does not end as NumPy's files do")
-            archive = zipfile.ZipFile(file)
-            if drawing and drawing + ".npy" not in archive.namelist():
+        with np.load(path, allow_pickle=False) as file:
+            if drawing and drawing not in file:
                 raise ValueError("its digits are not this version's")
             shapes = (train, 28, 28), (train,), (test, 28, 28), (test,)
             for name, key, shape in zip(SHA256, _NPZ_KEYS, shapes):
-                member = archive.getinfo(key + ".npy")
-                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise ValueError("NumPy packs in another way")  # and without bounds
-                size = int(np.prod(shape))
-                content = archive.open(member).read(_UNPACKED)
-                if not 64 <= len(content) - size <= 128:  # as NumPy's header
-                    raise ValueError(f"{key} is no uint8 array with the shape {shape}")
-                # It goes on as a file of the IDX format, which the sums belong to, too.
-                header = struct.pack(f">{1 + len(shape)}I", _MAGIC[len(shape)], *shape)
-                array, original = _parse_idx(name, header + content[-size:], key)
-                arrays.append(array)
-                if drawing is None and not original:
+                array = file[key]
+                if array.dtype != np.uint8 or array.shape != shape:
+                    raise ValueError(f"{key} is {array.dtype} {list(array.shape)} and has to be"
+                                     f" uint8 {list(shape)}")
+                parts[name] = array, _sum(array)
+                if drawing is None and parts[name][1] != SHA256[name]:
                     raise ValueError(f"{key} is not the original MNIST's")
+        return parts
     except Exception as error:  # NumPy, zipfile and zlib each raise their own.
-        _say("{} cannot be read ({}); it is passed over.".format(path, error))
+        problems[path] = ValueError(f"{path} cannot be used ({error}).")
         return None
-    return arrays
 
 
 # ---------- Download ----------
 
-def _download(missing, parts, damaged, folder):
-    """Moves files from missing to parts and keeps them; returns words on why it did not succeed."""
+def _download(parts, folder, damaged):
+    """Adds the files that are missing to parts, and keeps them in a folder, unless it is None.
+
+    Returns words on why they did not come, and on what helps.
+    """
+    notice = "No mirror gave MNIST's files", "connect to the network, or sign in to it,"
+    missing = [name for name in SHA256 if name not in parts]
     mirrors = list(MIRRORS)
-    notice = "No mirror gave MNIST's files", "connect to the network"
     context = None  # the system's certificates
-    kept = True
     patience = 6 * TIMEOUT
     while missing and mirrors and patience > TIMEOUT:
-        name = missing[0]
-        begun = time.monotonic()
-        attempt = _Attempt(mirrors[0].rstrip("/") + "/" + name + ".gz", context,
-                           begun + min(2 * TIMEOUT, patience - TIMEOUT))
+        name, way, begun = missing[0], "", time.monotonic()
+        url = mirrors[0].rstrip("/") + "/" + name + ".gz"
         try:
-            part = _parse_idx(name, attempt.fetch(), "the file")
-            if not part[1]:
-                raise ValueError("its content is not MNIST's (the SHA-256 sum differs).")
+            proxies, way = _proxies_for(url)
+            _say(f"Downloading {url}{way}")
+            packed = _fetch(url, proxies, context, min(2 * TIMEOUT, patience - TIMEOUT))
+            part = _parse_idx(name, _unpack(packed, "the file"), "the file")
+            if part[1] != SHA256[name]:
+                raise ValueError("its content is not MNIST's (the SHA-256 sum differs)")
         except Exception as error:  # Odd answers raise all kinds of errors.
-            _say("{} failed{}: {}".format(attempt.url, attempt.way, _reason(error)))
+            _say(f"{url} failed{way}: {_reason(error)}")
             patience -= min(time.monotonic() - begun, 3 * TIMEOUT)
-            if attempt.way:
-                notice = notice[0] + attempt.way, "see that this proxy works"
-            if isinstance(getattr(error, "reason", 0), ssl.SSLCertVerificationError):
+            if way:
+                notice = "No mirror gave MNIST's files" + way, "see that this proxy works"
+            if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
                 notice = "The mirrors' certificates could not be verified", (
                     "on a Mac with python.org's Python, run \"Install Certificates.command\";"
                     " elsewhere pip install certifi, see that the clock is right, or set"
@@ -420,12 +457,26 @@ def _download(missing, parts, damaged, folder):
                         _say("trying once more with the certificates of the package certifi.")
                         continue
             del mirrors[0]  # It is not asked again: a dead network costs seconds.
-            continue
-        parts[missing.pop(0)] = part
-        wrong = [path for path in damaged if _name_of(path) == name]
-        kept = kept and _keep(os.path.join(folder, name + ".gz"),
-                              lambda file, attempt=attempt: file.write(attempt.packed), wrong)
+        else:
+            parts[missing.pop(0)] = part
+            wrong = [path for path in damaged if _name_of(path) == name]
+            if folder and not _keep(folder, name + ".gz", packed, wrong):
+                folder = None  # One notice is enough.
     return notice
+
+
+def _proxies_for(url):
+    """Returns urllib's proxies, None where they are of no use, and words that tell no password."""
+    request = urllib.request.Request(url)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(request.type) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(request.host):
+        return {}, ""
+    parts = re.fullmatch(r"(\w+://)?([^/?#]*@)?((?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?)/?", proxy)
+    if not parts:
+        return None, " through the proxy of the settings"
+    http = (parts[1] or "http://").lower() in ("http://", "https://")
+    return {request.type: proxy} if http else None, f" through the proxy {parts[1] or ''}{parts[3]}"
 
 
 def _reason(error):
@@ -434,169 +485,102 @@ def _reason(error):
     text = str(getattr(error, "strerror", None) or error)
     if isinstance(error, urllib.error.HTTPError):
         text = f"the server answered {error.code} {error.reason}"
-    elif isinstance(error, ssl.SSLCertVerificationError):
-        text = f"its certificate cannot be verified ({error.verify_message})"
-    elif isinstance(error, ssl.SSLError):
-        text = f"no secure connection could be made ({error.reason})"
-    elif isinstance(error, socket.timeout):
-        text = "no answer in time"
+        if error.headers.get("Location"):
+            text += f" and points to {error.headers['Location']} (a sign-in page, perhaps)"
     elif isinstance(error, socket.gaierror):
         text = "the host's name is not known here (no network?)"
-    elif not isinstance(error, (OSError, ValueError)) or isinstance(error, UnicodeError):
+    elif not isinstance(error, (OSError, ValueError)):
         text = f"the server's answer makes no sense ({type(error).__name__})"
     # A server's words may be long; _say takes what is not printable out of them.
     return " ".join(text.split())[:200].rstrip(".") + "."
 
 
-class _Attempt(urllib.request.HTTPRedirectHandler, urllib.request.HTTPSHandler,
-               urllib.request.HTTPHandler):
-    """One download, in a thread that is left where it takes too long.
+def _fetch(url, proxies, context, patience):
+    """Returns what a mirror sends, drawing a bar; raises an error where it is too slow.
 
-    A socket's time-out bounds its silences only: not a name look-up, nor headers without an end.
-    (Keras's get_file has none, leaves half files and checks no sums on TensorFlow 1.15.)
+    A socket's time-out bounds its silences only, not a name look-up, nor headers without an end, so
+    a thread receives, which can be left whatever it waits for. (Keras's get_file has no time-out,
+    leaves half files and checks no sums on TensorFlow 1.15.)
     """
+    if proxies is None:
+        raise ValueError("Python's standard library can use HTTP proxies only, no SOCKS")
+    request = urllib.request.Request(url, headers={"User-Agent": "mnistdata"})
+    opener = urllib.request.OpenerDirector()
+    # None for redirects: urllib would read the body of one, however long it is.
+    for handler in (urllib.request.ProxyHandler(proxies),
+                    urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(context=context),
+                    urllib.request.UnknownHandler(), urllib.request.HTTPErrorProcessor(),
+                    urllib.request.HTTPDefaultErrorHandler()):
+        opener.add_handler(handler)
+    packed, announced, failure = bytearray(), 0, None
 
-    inf_msg = "and sends us on in a circle: "  # instead of urllib's words
-    way = ""  # names the proxy, where there is one
-    _announced = None  # the size, 0 where it is not known, None before the body begins
-    _content = _error = None
-    _bar, _quarter = False, 0  # what was shown
-
-    def __init__(self, url, context, end):
-        super().__init__(context=context)
-        self.url, self.packed = url, bytearray()
-        self._end, self._sockets = end, []  # The body has to begin until that end.
-
-    def fetch(self):
-        """Returns the content, showing how far it is; raises an error where it takes too long."""
-        _say("Downloading {}".format(self.url))
-        thread = threading.Thread(target=self._receive, daemon=True)
-        arrived = collections.deque(maxlen=101)  # bytes, at the last 101 looks
-        thread.start()
+    def receive():
+        nonlocal announced, failure
         try:
-            while thread.is_alive():
-                thread.join(TIMEOUT / 100)
-                if self._announced is not None:
-                    arrived.append(len(self.packed))
-                    self._show(arrived[-1], self._announced or 1 << 40)
-                elif time.monotonic() > self._end:
-                    raise socket.timeout()
-                if len(arrived) == 101 and arrived[-1] - arrived[0] < SLOWEST * TIMEOUT:
-                    raise ValueError("it gives less than {} kB a second".format(SLOWEST // 1000))
-        finally:
-            _write("\n" * self._bar)
-            for connection in self._sockets:  # A thread that still reads from it ends.
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-                connection.close()
-        if self._error:
-            raise self._error
-        return self._content
+            with opener.open(request, timeout=TIMEOUT) as response:
+                announced = response.length or 0
+                step = response.read1(1 << 14)
+                # What is no gzip file is left at its first bytes.
+                while step and _GZIP.startswith(packed[:2]) and len(packed) <= _PACKED:
+                    packed.extend(step)
+                    step = response.read1(1 << 14)
+            if not step and len(packed) < announced:
+                raise ValueError(f"the connection broke after {len(packed):,} bytes")
+        except BaseException as error:
+            failure = error
 
-    def _show(self, done, total):
-        """Draws a bar on a terminal; elsewhere, lines at a quarter, half and the end."""
-        bar = "#" * (20 * done // total)
-        line = f"{os.path.basename(self.url)} [{bar:<20}] {done / 1e6:.1f} MB"
-        try:
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            _write("\r" + line[:columns - 1])  # Some terminals begin a new line after the last one.
-            self._bar = True
-        except (AttributeError, OSError, ValueError):  # It is no terminal.
-            quarter = 4 * done // total
-            if quarter > self._quarter and quarter != 3:
-                self._quarter = quarter
-                _say(line)
-
-    def _receive(self):
-        request = urllib.request.Request(self.url, headers={"User-Agent": "mnistdata"})
-        try:
-            with urllib.request.build_opener(self).open(request, timeout=TIMEOUT) as response:
-                self._announced = getattr(response, "length", None) or 0
-                self._content = _content(response, "the file", self.packed, self._announced)
-        except Exception as error:
-            self._error = error
-
-    def do_open(self, kind, request, **options):
-        """Opens a connection of urllib's, by way of _connect."""
-        if "//" + request.host not in request.full_url:
-            self.way = " through the proxy " + request.host
-            _say("..." + self.way)
-
-        def connection(*arguments, **more):
-            made = kind(*arguments, **more)
-            made._create_connection = self._connect
-            return made
-        return super().do_open(connection, request, **options)
-
-    def _connect(self, address, *_):
-        """Connects; a host's addresses have equal shares of the time, and so has the answer."""
-        places = socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)
-        share = max(self._end - time.monotonic(), 0.01) / (len(places) + 1)
-        connection = socket.create_connection(address, share)
-        connection.settimeout(TIMEOUT)
-        # A secure connection takes the first object over; its twin can still end it.
-        self._sockets.append(connection.dup())
-        return connection
-
-    def redirect_request(self, request, response, code, message, headers, url):
-        """Follows redirects to web pages, but not from a secure connection to another kind."""
-        response.close()  # Its body is not read, however long it is.
-        if not url.startswith(("https:", request.type + ":")):
-            raise ValueError("it sends us on to {}, which is not secure".format(url))
-        return super().redirect_request(request, response, code, message, headers, url)
+    thread = threading.Thread(target=receive, daemon=True)
+    thread.start()
+    shown = 0
+    # The first byte has to come in time; from then on, so many bytes in each TIMEOUT seconds.
+    goal, deadline = 1, time.monotonic() + patience
+    try:
+        while thread.is_alive():
+            thread.join(TIMEOUT / 100)
+            done = len(packed)
+            drawn = len(_BAR) * done // (announced or 1 << 40)
+            _write(_BAR[shown:drawn])
+            shown = drawn
+            if done >= goal:
+                goal, deadline = done + SLOWEST * TIMEOUT, time.monotonic() + TIMEOUT
+            elif time.monotonic() > deadline:
+                raise ValueError(f"it gives less than {SLOWEST // 1000} kB a second" if done
+                                 else "no answer in time")
+    finally:
+        _write(f" of {announced / 1e6:.1f} MB\n" * bool(shown))
+        if thread.is_alive():
+            # It ends where it is: headers without an end would keep it busy for ever.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+    if failure:
+        raise failure
+    return bytes(packed)
 
 
-def _keep(path, write, damaged=()):
-    """Has write(file) fill a file that is there whole or not at all; False where that cannot be."""
-    folder = os.path.dirname(path)
+def _keep(folder, name, content, damaged=()):
+    """Writes a file that is there whole or not at all; returns False where that cannot be."""
+    path = os.path.join(folder, name)
     # A name of our own: mkstemp tries 2^31 of them in a folder that Windows denies.
-    part = "{}-{}.part".format(path, os.urandom(8).hex())
+    part = f"{path}-{os.urandom(8).hex()}.part"
     try:
         os.makedirs(folder, exist_ok=True)
         with open(part, "xb") as file:  # x is O_EXCL: nothing is overwritten, no link followed.
-            write(file)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        for other in sorted({path, *damaged}):
-            _set_aside(other)
-        _insist(os.replace, part, path)
+        for other in [*damaged, *glob.glob(glob.escape(path) + "-*.part")]:
+            # A loader that was killed has left the old ones; a live one writes for a moment only.
+            with contextlib.suppress(OSError):
+                if other in damaged or time.time() - os.path.getmtime(other) > 60:
+                    os.remove(other)
+        os.replace(part, path)
         return True
-    except (OSError, ValueError) as error:  # zipfile raises ValueError where a disk is full.
-        advice = "make that folder writable"
-        if isinstance(error, (FileExistsError, NotADirectoryError)):
-            advice = "a file stands in the way of that folder, move it"
-        elif getattr(error, "errno", 0) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            advice = "free some space there"
-        reason = getattr(error, "strerror", None) or error
-        _say(f"The digits, used all the same, cannot be kept in {folder} ({reason}): {advice}.")
-        return False
+    except OSError as error:
+        _say(f"The digits, used all the same, cannot be kept in {folder} ({error.strerror}).")
     finally:
         with contextlib.suppress(OSError):
             os.remove(part)
-
-
-def _set_aside(path):
-    """Keeps what is no right file under another name, unless a loader was faster."""
-    if not os.path.lexists(path):
-        return  # A right one may come from another loader at any moment.
-    name = _name_of(path)
-    with contextlib.suppress(ValueError):
-        if name is None or _parse_idx(name, _read_file(path), path)[1]:
-            return
-    free = path + ".damaged"
-    if os.path.lexists(free):
-        free = "{}-{}.damaged".format(path, os.urandom(8).hex())
-    with contextlib.suppress(FileNotFoundError):
-        _insist(os.replace, path, free)
-
-
-def _remove_stale_parts(folder):
-    """Removes what a loader that was killed has left; a live one writes for a moment only."""
-    for path in glob.glob(os.path.join(glob.escape(folder), "*.part")):
-        with contextlib.suppress(OSError):
-            own = _name_of(path.rpartition("-")[0]) or _GENERATED_NAME + "-" in path
-            if own and time.time() - os.path.getmtime(path) > 60:
-                os.remove(path)
+    return False
 
 
 # ---------- Generated digits ----------
@@ -647,14 +631,18 @@ _CHUNK = 128  # digits drawn at a time, so that their pixels stay in the process
 def _generated_digits(folder, notice):
     """Makes the digits, or reads the ones that were made before."""
     path = os.path.join(folder, _GENERATED_NAME)
-    arrays = _read_npz(path, _TRAINING_DIGITS, _TEST_DIGITS, _DRAWING)
-    if arrays is None:
-        count = _TRAINING_DIGITS
-        _say("making {:,} digits, which takes some seconds ...".format(count + _TEST_DIGITS))
+    count, problems = _TRAINING_DIGITS, {}
+    parts = _read_npz(path, problems, count, _TEST_DIGITS, _DRAWING)
+    for reason in problems.values():
+        _say(f"{reason} They are made anew.")
+    if not parts:
+        _say(f"making {count + _TEST_DIGITS:,} digits, which takes some seconds ...")
         images, labels = _draw_digits(count + _TEST_DIGITS)
         arrays = [images[:count], labels[:count], images[count:], labels[count:]]
-        kept = dict(zip((*_NPZ_KEYS, _DRAWING), arrays + [[]]))
-        _keep(path, lambda file: np.savez(file, **kept))
+        parts = {name: (array, _sum(array)) for name, array in zip(SHA256, arrays)}
+        file = io.BytesIO()
+        np.savez(file, **dict(zip((*_NPZ_KEYS, _DRAWING), arrays + [[]])))
+        _keep(folder, _GENERATED_NAME, file.getbuffer())
     text = (f"THESE ARE GENERATED DIGITS, NOT MNIST. {notice[0]}, so 70,000 digits were drawn by"
             " this program. The lesson is the same, the accuracies are not. For MNIST:"
             f" {notice[1]} and start again, or set MNIST_DATA to a folder that has the four files"
@@ -662,7 +650,7 @@ def _generated_digits(folder, notice):
     lines = ["|  {:<72}  |\n".format(line) for line in textwrap.wrap(text, 72)]
     edge = "+" + "-" * 76 + "+\n"
     _write("\n" + edge + "".join(lines) + edge)
-    return arrays, path, True
+    return parts, path, True
 
 
 def _draw_digits(n):
