@@ -18,8 +18,20 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 LAST_RUN = os.path.join(ROOT, "data", "last_run.csv")
 
 
+# ---------- How they run ----------
+
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tests, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    # They wait more than they compute. Where whole folders are run, two files run at a time; each
+    # process has screens of its own.
+    if (getattr(config.option, "numprocesses", 0) is None and all(map(os.path.isdir, config.args))
+            and "PYTEST_XDIST_WORKER" not in os.environ):
+        config.option.numprocesses = 2
+        config.option.dist = "loadfile"
 
 
 def pytest_configure():
@@ -28,21 +40,54 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-left_out = []
-
-
 def pytest_collection_modifyitems(config, items):
-    if not config.option.slow and not config.option.markexpr:
-        left_out[:] = [item for item in items if item.get_closest_marker("slow")]
-        items[:] = [item for item in items if item not in left_out]
+    """Without --slow or -m, the slow tests are left out, but those that are named one by one."""
+    if config.option.slow or config.option.markexpr or any("::" in name for name in config.args):
+        return
+    config.left_out = [item for item in items if item.get_closest_marker("slow")]
+    items[:] = [item for item in items if item not in config.left_out]
 
 
-def pytest_terminal_summary(terminalreporter):
-    if left_out:
+class Running:
+    """A line on the terminal that says which test has begun, instead of a dot for each."""
+
+    def __init__(self, reporter):
+        self._reporter, self._begun = reporter, 0
+
+    def pytest_runtest_logstart(self, nodeid):
+        self._begun += 1
+        line = "{}: {}".format(self._begun, nodeid)
+        self._reporter.rewrite(line[:self._reporter._tw.fullwidth - 1], erase=True)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report):
+        return ("passed", "", "") if report.passed and report.when == "call" else None
+
+
+def pytest_sessionstart(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.isatty and reporter.verbosity == 0:
+        session.config.pluginmanager.register(Running(reporter))
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # one of the two processes, which tells the first
+        session.config.workeroutput["left out"] = len(getattr(session.config, "left_out", []))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.left_out = range(getattr(node, "workeroutput", {}).get("left out", 0))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    number = len(getattr(config, "left_out", []))
+    if number:
         terminalreporter.write_line(
-            "{} slow tests were left out. With them: python -m pytest tests --slow".format(
-                len(left_out)))
+            f"{number} slow tests were left out. With them: python -m pytest tests --slow")
 
+
+# ---------- What they share ----------
 
 @pytest.fixture(scope="session", autouse=True)
 def last_run_of_the_user():

@@ -9,10 +9,10 @@ from series import ROOT
 LIVE = """
 import os, sys, time
 sys.path.insert(0, {root!r})
+os.environ["TENSORFLOWVISU_DATA"] = {data!r}
 import numpy as np
 import tensorflowvisu
 
-tensorflowvisu.DATA = {data!r}
 random = np.random.RandomState(0)
 digits = random.randint(0, 255, [280, 280, 3]).astype(np.uint8)
 test_digits = random.randint(0, 255, [700, 1120, 3]).astype(np.uint8)
