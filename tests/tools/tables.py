@@ -314,7 +314,7 @@ def lesson_words():
 def replaced(text, name, content):
     """The text with other content between <!-- name --> and the next end."""
     begin = "<!-- {} -->\n".format(name)
-    end = "<!-- end of {} -->\n".format(name.split()[0] if name.startswith("measured") else name)
+    end = "<!-- end of {} -->\n".format(re.sub("^(measured|printed) .*", r"\1", name))
     at = text.index(begin) + len(begin)
     return text[:at] + content + text[text.index(end, at):]
 
@@ -343,6 +343,9 @@ def documents():
         text = texts.get(page) or read(page)
         for names in re.findall(r"^<!-- measured (.*) -->$", text, re.M):
             text = replaced(text, "measured " + names, edits_table(names.split(), known))
+        for name in re.findall(r"^<!-- printed (.*) -->$", text, re.M):
+            lines = "".join(line + "\n" for line in named(name)[0]["printed"])
+            text = replaced(text, "printed " + name, "```text\n{}```\n".format(lines))
         for name, words in (("stages", stages_table), ("slow start", slow_start_words)):
             if "<!-- {} -->".format(name) in text:
                 text = replaced(text, name, words())
