@@ -372,7 +372,7 @@ def _parse_idx(name, content, where):
         raise ValueError(f"{where} is no IDX file of {kind} (magic number {2048 + dims}): its first"
                          f" bytes are {content[:4].hex()}.")
     shape = struct.unpack(f">{dims}I", content[4:header])
-    expected = header + int(np.prod(shape, dtype=object))
+    expected = header + shape[0] * (shape[1] * shape[2] if dims == 3 else 1)
     if shape[0] < 1 or len(content) != expected:
         raise _Damaged(f"{where} announces {shape[0]:,} {kind}, which take {expected:,} bytes;"
                        f" found {len(content):,} bytes.")
