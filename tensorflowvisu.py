@@ -7,8 +7,9 @@ Training runs in its own loop and publishes what there is to see; it never waits
 newest data are drawn in a window, in a browser (MPLBACKEND=WebAgg) or in a notebook's cell,
 whichever there is, or left as a picture.
 
-The rooms of this house, each of which uses only those before it: start-up lines, mosaic, bands, the
-run, the panels, the dashboard, the places, MnistDataVis.
+The rooms of this house, each of which uses only those before it: start-up lines, mosaic, bands,
+console, the run before, the run, the panels, the dashboard, matplotlib's insides, the places,
+MnistDataVis.
 
 Import this module before TensorFlow: it keeps TensorFlow's start-up lines away.
 """
@@ -21,8 +22,8 @@ import logging
 import numbers
 import os
 import re
-import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -38,8 +39,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from matplotlib.transforms import Bbox
-
-import mnistdata
+from PIL import Image
 
 # ---------- Start-up lines ----------
 
@@ -230,18 +230,7 @@ def probability_distribution(data):
     return ordered[below].astype(float) * (1 - share) + ordered[above].astype(float) * share
 
 
-# ---------- The run ----------
-
-# The folder in which a run leaves its curves for the next one.
-DATA = os.environ.get("TENSORFLOWVISU_DATA") or os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "data")
-
-# What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
-# (iteration, 8 boundaries), the two images and the six titles. Nothing in it is ever changed, so
-# whoever has a frame may keep it.
-_Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
-_EMPTY_FRAME = _Frame(*[np.empty([0, columns]) for columns in (3, 3, 9, 9)], None, None, ())
-
+# ---------- The console, and files ----------
 
 class _Console:
     """Standard error: notices, and on a terminal one line of progress that they replace."""
@@ -252,95 +241,219 @@ class _Console:
     def say(self, text):
         """Prints a notice; standard output is the scripts' own."""
         self.progress([])
-        if sys.stderr is not None:
-            print("tensorflowvisu: " + text, file=sys.stderr, flush=True)
+        self._write("tensorflowvisu: " + text + "\n")
 
     def progress(self, parts):
         """Shows as many of the parts, the first of them first, as the terminal has room for."""
-        if sys.stderr is None or not sys.stderr.isatty() or not parts and not self._length:
-            return
-        try:
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # As below.
+            if not sys.stderr.isatty() or not parts and not self._length:
+                return
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        except (OSError, ValueError):
-            width = 80
-        # The last column stays free: some terminals go on to the next line after it.
-        while len(parts) > 1 and len(", ".join(parts)) >= width:
-            parts = parts[:-1]
-        text = ", ".join(parts)[:width - 1]
-        print("\r" + text.ljust(self._length) + "\r" * (not text), end="", file=sys.stderr,
-              flush=True)
-        self._length = len(text)
+            # The last column stays free: some terminals go on to the next line after it.
+            while len(parts) > 1 and len(", ".join(parts)) >= width:
+                parts = parts[:-1]
+            text = ", ".join(parts)[:width - 1]
+            self._write("\r" + text.ljust(self._length) + "\r" * (not text))
+            self._length = len(text)
+
+    def _write(self, text):
+        # There may be no standard error, or a closed, a full, or one that a signal's handler finds
+        # in the middle of another write. No notice is worth a run.
+        with contextlib.suppress(AttributeError, OSError, ValueError, RuntimeError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 _console = _Console()
+
+
+def _script_name():
+    """The name of the script that runs, without its extension; tensorflowvisu where it has none."""
+    path = getattr(sys.modules["__main__"], "__file__", None) or ""
+    # Code that is typed, or read from standard input, comes from no file.
+    return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
+
+
+def _loaded_digits():
+    """What the loader has read last; None without the loader, which this module does not need."""
+    return getattr(sys.modules.get("mnistdata"), "latest", None)
+
+
+@contextlib.contextmanager
+def _part_of(path):
+    """A name for a file that is renamed to path when it is whole, and removed when it is not."""
+    root, extension = os.path.splitext(path)
+    part = f"{root}.{os.getpid()}.part{extension}"
+    try:
+        yield part
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(part)
+
+
+# ---------- The run before ----------
+
+# The folder in which a run leaves its curves for the next one.
+DATA = os.environ.get("TENSORFLOWVISU_DATA") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "data")
+
+# The first line of last_run.csv; a file with another one is not ours.
+_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
+
+
+def _digits():
+    """Which digits the script uses; runs on different ones are not compared."""
+    if _loaded_digits() is None:
+        return "its own"
+    return "generated" if _loaded_digits().generated else "MNIST"
+
+
+def _keep_run(frame):
+    """Leaves the curves of a run for the next one; where that cannot be, there are none."""
+    if not len(frame.test):
+        return
+    x = np.union1d(frame.training[:, 0], frame.test[:, 0])
+    table = np.full([len(x), 5], np.nan)
+    table[:, 0] = x
+    table[np.searchsorted(x, frame.training[:, 0]), 1:3] = frame.training[:, 1:]
+    table[np.searchsorted(x, frame.test[:, 0]), 3:5] = frame.test[:, 1:]
+    header = _HEADER.format(_script_name(), time.strftime("%Y-%m-%d %H:%M:%S"), tf.__version__,
+                            _digits())
+    path = os.path.join(DATA, "last_run.csv")
+    with contextlib.suppress(Exception):  # No comparison is worth a run.
+        os.makedirs(DATA, exist_ok=True)
+        with _part_of(path) as part:
+            np.savetxt(part, table, fmt="%.9g", delimiter=",", encoding="utf-8", header=header
+                       + "\niteration, training accuracy, training loss, test accuracy, test loss")
+            os.replace(part, path)
+
+
+def _run_before():
+    """The run before: its script and the rows of its test curves; None without one like this."""
+    try:
+        with open(os.path.join(DATA, "last_run.csv"), encoding="utf-8") as file:
+            # A file of ours has a line for every update; one that is far larger is another's.
+            lines = file.read(10 ** 8).split("\n")
+        found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 4), lines[0])
+        if not found or found.group(4) != _digits() or lines[-1]:
+            return None
+        table = np.array([line.split(",") for line in lines[2:-1]], float)
+        test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
+    except (OSError, ValueError, IndexError):
+        return None
+    return (found.group(1), test) if len(test) else None
+
+
+# ---------- The run ----------
+
+# What the panels show at one moment: the rows of the curves (iteration, accuracy, loss) and bands
+# (iteration, 8 boundaries), the two images and the six titles. Nothing in it is ever changed, so
+# whoever has a frame may keep it.
+_Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
+_EMPTY_FRAME = _Frame(*[np.empty([0, columns]) for columns in (3, 3, 9, 9)], None, None, ())
+
+
+class _Schedule(collections.namedtuple("_Schedule", [
+        "iterations", "train_every", "test_every", "one_test_at_start", "more_tests_at_start"])):
+    """Which steps of a run get data for the panels."""
+
+    def updates(self, i):
+        """Whether step i gets test data and training data."""
+        last = i == self.iterations - 1
+        train = i % self.train_every == 0 or last
+        test = i % self.test_every == 0 and (i > 0 or self.one_test_at_start)
+        if self.more_tests_at_start and i < self.test_every:
+            test = train
+        return test or last, train
+
+    def after(self, done):
+        """About how many steps of each kind come after so many, by what updates returns."""
+        steps = self.iterations - done
+        tests = steps // self.test_every
+        trains = max(0, steps // self.train_every - tests)
+        return {(True, True): tests, (False, True): trains,
+                (False, False): steps - tests - trains}
 
 
 class _Run:
     """The loop of the training, with its pause, its end, its progress and its newest frame.
 
     The training publishes frames and waits for nobody; the place where they are shown takes the
-    newest one whenever it has time to draw.
+    newest one whenever it has time to draw. Where a place fails, another one takes over the run:
+    train goes on from where it is.
     """
 
-    def __init__(self, compute_step, iterations, updates, snapshot, compares):
+    def __init__(self, compute_step, schedule, snapshot, compares):
         self._compute_step = compute_step
-        self.iterations = iterations
-        self._updates = updates
+        self._schedule = schedule
+        self.iterations = schedule.iterations
         self._snapshot = snapshot
         self._compares = compares
         self._go = threading.Event()
         self._go.set()
+        self._leaves = False  # The thread of the training is to end, and the run is not.
         self._seconds = 0.0
+        self._recent = collections.defaultdict(lambda: collections.deque(maxlen=25))
         self._done = 0
         self.before = _run_before() if compares else None
         self.frame = snapshot()
         self.closed = False  # The user has closed the panels, or a step has raised.
-        self.interrupted = False
+        self.error = None  # What a step has raised.
+        self.signal = None  # The number of the signal that has ended the run.
         self.over = threading.Event()
 
-    def steps(self):
-        """Trains step by step, and yields after each one that got data for the panels."""
-        started = time.monotonic()
-        try:
-            for i in range(self.iterations):
-                if self.paused:
-                    self._go.wait()
-                    started = time.monotonic() - self._seconds
-                if self.closed:
-                    break
-                test, train = self._updates(i)
-                if test or train:
-                    _console.progress([])
-                self._compute_step(i, test, train)
-                self._done = i + 1
-                if test or train:
-                    self._seconds = time.monotonic() - started
-                    self.frame = self._snapshot()
-                    yield
-            if self._compares and 2 * self._done >= self.iterations:
+    def train(self, on_update=lambda: None):
+        """Trains on, to the end; calls on_update after each step that got data for the panels."""
+        if self.error is not None:
+            raise self.error
+        while self._done < self.iterations and not self.closed and not self._leaves:
+            if self.paused:
+                self._go.wait()
+                continue
+            test, train = updates = self._schedule.updates(self._done)
+            if test or train:
+                _console.progress([])
+            began = time.monotonic()
+            try:
+                self._compute_step(self._done, test, train)
+            except BaseException as error:
+                self.error = error
+                self.close()
+                self.over.set()
+                raise
+            self._done += 1
+            took = time.monotonic() - began
+            self._seconds += took
+            self._recent[updates].append(took)
+            if test or train:
+                self.frame = self._snapshot()
+                on_update()
+        _console.progress([])
+        if not self._leaves or self.closed or self._done == self.iterations:
+            if self._compares and 2 * self._done >= self.iterations and not self.over.is_set():
                 _keep_run(self.frame)
-        finally:
             self.over.set()
-            _console.progress([])
 
     @contextlib.contextmanager
     def beside(self):
-        """Trains on a thread of its own; raises here what was raised there."""
+        """Trains on a thread of its own; raises here what was raised there.
+
+        Where the block ends by itself, so does the run, after its present step. Where the block
+        raises, only the thread ends.
+        """
         # TensorFlow keeps the defaults for each thread apart.
         defaults = [] if tf.executing_eagerly() else [tf.get_default_graph()]
         if tf.get_default_session() is not None:
             defaults.append(tf.get_default_session())
-        errors = []
 
         def train():
             try:
                 with contextlib.ExitStack() as stack:
                     for default in defaults:
                         stack.enter_context(default.as_default())
-                    for _ in self.steps():
-                        pass
+                    self.train()
             except BaseException as error:  # The main thread raises it again.
-                errors.append(error)
+                self.error = error
                 self.close()
 
         # A training step is short: it shall not wait 5 ms, Python's default, for a drawing's turn.
@@ -355,15 +468,18 @@ class _Run:
         thread.start()
         try:
             yield
-        finally:
             self.close()
+        finally:
+            self._leaves = True
+            self._go.set()
             thread.join()
+            self._leaves = False
             gc.unfreeze()
             if collects:
                 gc.enable()
             sys.setswitchinterval(interval)
-        if errors:
-            raise errors[0]
+            if self.error is not None:
+                raise self.error
 
     @property
     def paused(self):
@@ -382,57 +498,75 @@ class _Run:
         self._go.set()
 
     @contextlib.contextmanager
-    def interrupts(self, in_notebook):
-        """Has Ctrl-C end the run after the present step, and a second one end it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    def signals(self, in_notebook):
+        """Has Ctrl-C, and what ends a process, end the run after the present step.
 
-        def on_interrupt(number, stack):
+        A second signal ends the process at once. One that is ignored, as by nohup, stays so.
+        """
+        names = ["SIGINT"] if in_notebook else ["SIGINT", "SIGTERM", "SIGHUP"]
+        before = {}
+
+        def on_signal(number, stack):
             # Whatever the main thread does then, the system itself ends the process.
-            signal.signal(signal.SIGINT, before if in_notebook else signal.SIG_DFL)
+            signal.signal(number, before[number] if in_notebook else signal.SIG_DFL)
             if not self.over.is_set():
-                self.interrupted = True
-                # Printing is not safe within a signal's handler.
-                with contextlib.suppress(OSError):
-                    os.write(2, b"\ntensorflowvisu: Ctrl-C: the run ends after the present step;"
-                                b" a second Ctrl-C ends it at once.\n")
+                name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+                _console.say(f"{name}: the run ends after the present step; a second {name} ends it"
+                             " at once.")
+            if number != signal.SIGINT or not self.over.is_set():
+                self.signal = number
             self.close()
 
-        before = signal.signal(signal.SIGINT, on_interrupt)
+        if threading.current_thread() is threading.main_thread():
+            for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    before[number] = signal.signal(number, on_signal)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def status(self):
         """The line under the panels."""
-        return "   ·   ".join(self.told())
+        return "   ·   ".join(self.status_parts())
 
-    def told(self):
+    def status_parts(self):
         """How far the training is, or what came of it, in parts, the most important one first."""
         if self.over.is_set():
             word = "finished" if self._done == self.iterations else "stopped"
             parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
             test = self.frame.test[np.isfinite(self.frame.test[:, 1]), 1]
             if len(test):
+                title = self.frame.titles[0]
                 # A float32 is shown with its own digits, as the scripts print it.
-                parts.append(f"max test accuracy {np.float32(test.max())!s}")
+                parts.append(f"max test {'accuracy' if title == _TITLES[0] else title}"
+                             f" {np.float32(test.max())!s}")
                 if self.before:
                     parts[1] += f" (run before: {self.before[1][:, 1].max():.4f})"
             return parts
         parts = [f"iteration {max(0, self._done - 1):,} of {self.iterations - 1:,}"]
-        if mnistdata.latest:
-            parts.append(f"epoch {mnistdata.latest.train.epochs_completed + 1}")
-        if _digits() == "generated":
-            parts.append("generated digits")
+        digits = _loaded_digits()
+        if digits:
+            parts.append(f"epoch {digits.train.epochs_completed + 1}")
+            if digits.generated:
+                parts.append("generated digits")
         if self.paused:
             parts.append("paused: SPACE goes on")
-        elif self._seconds:
-            rate = self._done / self._seconds
-            parts += [_duration((self.iterations - self._done) / rate) + " left",
-                      f"{rate:,.0f} iterations/s"]
+        elif self._recent:
+            seconds = self._seconds_left()
+            parts += [_duration(seconds) + " left",
+                      f"{(self.iterations - self._done) / max(seconds, 1e-9):,.0f} iterations/s"]
         return parts
+
+    def _seconds_left(self):
+        """How long the rest takes, where each kind of step takes as long as in the recent past.
+
+        The median forgets the first step, which is slow, and the hours of a closed laptop.
+        """
+        usual = {kind: np.median(list(seconds)) for kind, seconds in list(self._recent.items())}
+        return sum(count * usual.get(kind, min(usual.values()))
+                   for kind, count in self._schedule.after(self._done).items())
 
 
 def _duration(seconds):
@@ -441,64 +575,6 @@ def _duration(seconds):
     if minutes < 60:
         return f"{minutes}:{seconds:02} min" if minutes else f"{seconds} s"
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} h"
-
-
-def _script_name():
-    """The name of the script that runs, without its extension; tensorflowvisu where it has none."""
-    path = getattr(sys.modules["__main__"], "__file__", None) or ""
-    # Code that is typed, or read from standard input, comes from no file.
-    return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
-
-
-def _digits():
-    """Which digits the script uses; runs on different ones are not compared."""
-    if mnistdata.latest is None:
-        return "its own"
-    return "generated" if mnistdata.latest.generated else "MNIST"
-
-
-# The first line of last_run.csv; a file with another one is not ours.
-_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
-
-
-def _keep_run(frame):
-    """Leaves the curves of a run for the next one; where that cannot be, there are none."""
-    if not len(frame.test):
-        return
-    x = np.union1d(frame.training[:, 0], frame.test[:, 0])
-    table = np.full([len(x), 5], np.nan)
-    table[:, 0] = x
-    table[np.searchsorted(x, frame.training[:, 0]), 1:3] = frame.training[:, 1:]
-    table[np.searchsorted(x, frame.test[:, 0]), 3:5] = frame.test[:, 1:]
-    header = _HEADER.format(_script_name(), time.strftime("%Y-%m-%d %H:%M:%S"), tf.__version__,
-                            _digits())
-    path = os.path.join(DATA, "last_run.csv")
-    part = f"{path}.{os.getpid()}.part"
-    try:
-        os.makedirs(DATA, exist_ok=True)
-        # Renamed only when it is whole, so that no other run ever reads half a file.
-        np.savetxt(part, table, fmt="%.9g", delimiter=",", encoding="utf-8", header=header
-                   + "\niteration, training accuracy, training loss, test accuracy, test loss")
-        os.replace(part, path)
-    except (OSError, UnicodeError):
-        with contextlib.suppress(OSError):
-            os.remove(part)
-
-
-def _run_before():
-    """The run before: its script and the rows of its test curves; None without one like this."""
-    try:
-        with open(os.path.join(DATA, "last_run.csv"), encoding="utf-8") as file:
-            # A file of ours has a line for every update; one that is far larger is another's.
-            lines = file.read(10 ** 8).split("\n")
-        found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 4), lines[0])
-        if not found or found.group(4) != _digits() or lines[-1]:
-            return None
-        table = np.array([line.split(",") for line in lines[2:-1]], float)
-        test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
-    except (OSError, ValueError, IndexError):
-        return None
-    return (found.group(1), test) if len(test) else None
 
 
 # ---------- The panels ----------
@@ -876,16 +952,13 @@ class _Dashboard:
         figure.canvas.mpl_connect("resize_event", lambda _: self._has_gone() or self._arrange())
         self._arrange()
 
-    def answer(self, key, axes):
-        """Does what a key over some axes asks for; returns whether it is a key of the panels."""
+    def on_key(self, key):
+        """Does what a key asks for; returns whether it is a key of the panels."""
         if key in _LAYOUTS:
             self._layout = key
         elif key == "b":
             for panel in self._curves:
                 panel.toggle_before()
-        elif key == "l":
-            if axes is self._curves[1].axes:
-                self._curves[1].set_scale("linear" if axes.get_yscale() == "log" else "log")
         else:
             return False
         self._redraw()
@@ -962,79 +1035,42 @@ class _Dashboard:
             canvas.blit()
 
 
-# ---------- The places ----------
+# ---------- matplotlib's insides ----------
 
-_NO_TOOLKIT = ("matplotlib finds no toolkit for a window here (install Tk, for example with"
-               " 'sudo apt install python3-tk' or 'brew install python-tk')")
+# What is not documented, or not for good. When a new matplotlib comes, look here first.
 
-
-def _find_place():
-    """Returns the function for the place where the panels are shown, and why it is no live one."""
-    display = os.environ.get("DISPLAY")
-    screen = display or os.environ.get("WAYLAND_DISPLAY") or not sys.platform.startswith("linux")
+def _chosen_backend():
+    """The name of the backend that the user has chosen; None where matplotlib is to find one."""
     try:
-        import tkinter
-    except ImportError:
-        tkinter = None
-    # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
-    # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
-    chosen = dict.__getitem__(matplotlib.rcParams, "backend")
-    try:
-        if tkinter and not isinstance(chosen, str) and (display or sys.platform == "win32"):
-            matplotlib.use("TkAgg")
-        # Where there is no choice yet, this takes the first toolkit that works here.
-        import matplotlib.pyplot as _  # noqa: F401
-    except ImportError as error:
-        return as_picture, _why_no_window(error) if tkinter else _NO_TOOLKIT
-    backend = matplotlib.get_backend().lower()
-    if any(name in backend for name in ("inline", "ipympl", "nbagg", "widget")):
-        return in_notebook, None
-    if backend == "webagg":
-        return in_browser, None
-    if backend not in ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template"):
-        return in_window, None
-    if screen and os.environ.get("MPLBACKEND", "").lower() == backend:
-        return as_picture, f"MPLBACKEND={os.environ['MPLBACKEND']} shows no window"
-    if screen and not tkinter:
-        return as_picture, _NO_TOOLKIT
-    if screen and str(chosen).lower() == backend:
-        return as_picture, f"matplotlib's backend {backend} shows no window"
-    return as_picture, _why_no_window("headless")
+        return matplotlib.get_backend(auto_select=False)
+    except TypeError:  # Before matplotlib 3.10. Whoever asks for the setting has it chosen.
+        backend = dict.__getitem__(matplotlib.rcParams, "backend")
+        return backend if isinstance(backend, str) else None
 
 
-def _why_no_window(error):
-    """Makes one sentence of what a toolkit raised where it found no screen."""
-    text = str(error).strip().split("\n")[0]
-    if "headless" not in text:  # matplotlib's word.
-        return f"no window could be opened ({text})"
-    display = os.environ.get("DISPLAY")
-    return f"the display {display} cannot be opened" if display else "there is no display"
+def _backend_canvas():
+    """The class of the chosen backend's canvas; raises where the backend cannot work here.
 
-
-def _plain_style():
-    """matplotlib's own settings for a while: the panels look the same whatever the reader's are."""
-    return matplotlib.style.context(["default", {
-        "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"]}])
-
-
-def _new_figure(vis):
-    """A figure that needs no display."""
-    vis.figure = Figure(figsize=_INCHES, dpi=vis.dpi)
-    return vis.figure
-
-
-def _open_figure(vis):
-    """Opens a figure of matplotlib's in a window or a browser, not shown yet."""
+    pyplot loads a backend with the first figure only; this asks it to do so before.
+    """
     import matplotlib.pyplot as plt
+    return plt._get_backend_mod().FigureCanvas
+
+
+def _new_window(figsize, dpi):
+    """A figure of pyplot's with its manager and a toolbar, not shown yet."""
+    import matplotlib.pyplot as plt
+    # The panels have their places from the layout keys. The backend is loaded: Qt's toolbar looks
+    # for the items of its base class while it is imported.
+    _backend_canvas()
     with contextlib.ExitStack() as after:
-        # The panels have their places from the layout keys.
         for kind in [NavigationToolbar2] + NavigationToolbar2.__subclasses__():
             if "toolitems" in vars(kind):
                 after.callback(setattr, kind, "toolitems", kind.toolitems)
                 kind.toolitems = [item for item in kind.toolitems if item[0] not in (
                     "Back", "Forward", "Subplots", "Customize")]
         after.enter_context(matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}))
-        vis.figure = figure = plt.figure(figsize=_INCHES, dpi=vis.dpi)
+        figure = plt.figure(figsize=figsize, dpi=dpi)
     if not isinstance(figure.canvas, FigureCanvasAgg):
         plt.close(figure)
         raise RuntimeError(f"the backend {matplotlib.get_backend()} draws without Agg; choose TkAgg"
@@ -1042,8 +1078,32 @@ def _open_figure(vis):
     return figure
 
 
-def _fit_screen(figure):
-    """Makes a window smaller that is larger than fits on its screen, with its title and toolbar."""
+def _take_keys(canvas, on_key, on_home):
+    """Has on_key answer all keys, and on_home the toolbar's home, instead of matplotlib."""
+    toolbar = canvas.manager.toolbar
+    # Views of matplotlib's would lead back to old ranges, and to the places of another layout. So
+    # none is kept, and "home", whichever key or button it comes from, gives the ranges to the run.
+    toolbar.push_current = lambda: None
+    toolbar.set_history_buttons = on_home
+    canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
+    canvas.mpl_connect("key_press_event", on_key)
+    # Tab would give the keyboard to a button, which does nothing with it.
+    if hasattr(canvas, "get_tk_widget"):
+        canvas.get_tk_widget().bind("<Tab>", lambda event: "break")
+    elif hasattr(canvas, "focusNextPrevChild"):  # Qt
+        canvas.focusNextPrevChild = lambda forward: False
+
+
+def _take_errors(canvas, on_error):
+    """Has on_error take what is raised within a callback, which would only be printed."""
+    canvas.callbacks.exception_handler = on_error
+    window = getattr(canvas.manager, "window", None)
+    if hasattr(window, "report_callback_exception"):  # Tk, which has callbacks of its own.
+        window.report_callback_exception = lambda kind, error, traceback: on_error(error)
+
+
+def _fit_screen(figure, largest):
+    """Makes a window as large as fits on its screen, up to so many times its size."""
     window, toolbar = figure.canvas.manager.window, figure.canvas.manager.toolbar
     if hasattr(window, "winfo_screenwidth"):  # Tk counts the screen's own pixels.
         toolbar.configure(width=1)  # It takes the window's width, not the other way round.
@@ -1057,40 +1117,150 @@ def _fit_screen(figure):
     else:
         return
     # The window's title and its frame, and the desktop's bar, need some room, too.
-    room = (screen[0] - 16) * ratio, (screen[1] - high - 80) * ratio
-    if (figure.bbox.size > room).any():
-        figure.set_size_inches(np.clip(figure.bbox.size, 100, np.maximum(room, 100)) / figure.dpi,
-                               forward=True)
+    room = np.array([(screen[0] - 16) * ratio, (screen[1] - high - 80) * ratio])
+    size = figure.bbox.size * np.clip((room / figure.bbox.size).min(), 1, largest)
+    size = np.clip(size, 100, np.maximum(room, 100))
+    if (size != figure.bbox.size).any():
+        figure.set_size_inches(size / figure.dpi, forward=True)
 
 
-# matplotlib's keys for older views, grids and a logarithmic horizontal axis.
-_NO_KEYS = ("left", "right", "c", "v", "backspace", "g", "G", "k", "L")
+# ---------- The places ----------
+
+# A place shows a run: place(run, make_dashboard). It has make_dashboard(new_figure) put a dashboard
+# on the figure that new_figure(figsize=..., dpi=...) returns, and has the run train.
+
+_NO_TOOLKIT = ("matplotlib finds no toolkit for a window here (install Tk, for example with"
+               " 'sudo apt install python3-tk' or 'brew install python-tk')")
 
 
-def _answer_keys(dashboard, run):
-    """Connects the keys of the series; the others are matplotlib's."""
+def _find_place():
+    """Returns the place where the panels can be shown; with a picture comes the reason why."""
+    display = os.environ.get("DISPLAY")
+    screen = display or os.environ.get("WAYLAND_DISPLAY") or not sys.platform.startswith("linux")
+    cell = in_notebook if _is_kernel() else None
+    chosen = None
+    try:
+        import tkinter
+    except ImportError:
+        tkinter = None
+    try:
+        chosen = _chosen_backend()
+        if display and not _answers(display):
+            return (cell,) if cell else (as_picture, f"the display {display} does not answer")
+        # Where the user has chosen no backend, Tk comes first: it comes with Python and needs
+        # nothing. matplotlib itself would begin with Qt, which may end the whole process for want
+        # of a library.
+        if tkinter and chosen is None and (display or sys.platform == "win32"):
+            matplotlib.use("TkAgg")
+        canvas = _backend_canvas()
+    except Exception as error:  # Each toolkit raises its own where it has no screen.
+        reason = _why_no_window(error) if tkinter else _NO_TOOLKIT
+    else:
+        if canvas.required_interactive_framework:
+            return (in_window,)
+        if not cell and "webagg" in canvas.__module__:
+            return (in_browser,)
+        reason = f"matplotlib's backend {chosen} shows no window"
+        if not chosen or not screen:
+            reason = _NO_TOOLKIT if screen and not tkinter else _why_no_window("headless")
+    variable = os.environ.get("MPLBACKEND")
+    if variable and variable == chosen and screen or "inline" in str(variable):
+        reason = f"MPLBACKEND={variable} shows no window"
+        if "inline" in variable:
+            reason += (f" outside a notebook's own process (in a cell, %run {_script_name()}.py"
+                       " shows the panels)")
+    return (cell,) if cell else (as_picture, reason)
+
+
+def _is_kernel():
+    """Whether this is a notebook's process, or another whose front end shows pictures."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    return bool(shell) and "image/png" in shell.display_formatter.active_types
+
+
+def _answers(display, seconds=10):
+    """Whether an X server says anything; a toolkit would wait for it for ever."""
+    host, _, number = display.rpartition(":")
+    if host == "localhost":  # The end of an ssh tunnel, which reports a greeting without a cookie.
+        return True
+    try:
+        number = int(number.split(".")[0])
+        local = host in ("", "unix")
+        with socket.socket(socket.AF_UNIX if local else socket.AF_INET) as server:
+            server.settimeout(seconds)
+            server.connect(f"/tmp/.X11-unix/X{number}" if local else (host, 6000 + number))
+            server.sendall(b"l\0\x0b" + bytes(9))  # The greeting of the protocol, version 11.
+            server.recv(1)
+    except socket.timeout:
+        return False
+    except (AttributeError, OSError, ValueError):  # The toolkit finds the words for that.
+        pass
+    return True
+
+
+def _why_no_window(error):
+    """Makes one sentence of what a toolkit raised where it found no screen."""
+    if "headless" not in str(error):  # matplotlib's word.
+        return f"no window could be opened ({_cause(error)})"
+    display = os.environ.get("DISPLAY")
+    return f"the display {display} cannot be opened" if display else "there is no display"
+
+
+def _cause(error):
+    """What went wrong, in the system's words or the error's first line."""
+    text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
+    return text or type(error).__name__
+
+
+def _plain_style():
+    """matplotlib's own settings for a while: the panels look the same whatever the reader's are."""
+    return matplotlib.style.context(["default", {
+        "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"]}])
+
+
+def _show(place, run, make_dashboard, *more):
+    """Shows a run in a place; where that fails, then or later, the training goes on without."""
+    try:
+        place(run, make_dashboard, *more)
+    except Exception as error:
+        if error is run.error:
+            raise
+        if run.closed:  # It was about to go.
+            return
+        as_picture(run, make_dashboard, f"the panels cannot be shown ({_cause(error)})")
+    else:
+        if place in (in_window, in_browser) and run.signal not in (None, signal.SIGINT):
+            _leave_picture(run, make_dashboard)
+
+
+# matplotlib's keys for older views, grids and logarithmic axes.
+_NO_KEYS = ("left", "right", "c", "v", "backspace", "g", "k", "l")
+
+
+def _connect(dashboard, run):
+    """Connects the keys of the series; the others are matplotlib's. Returns what goes wrong."""
     canvas = dashboard.figure.canvas
-    toolbar = canvas.manager.toolbar
-    # Views of matplotlib's would lead back to old ranges, and to the places of another layout. So
-    # none is kept, and "home", whichever key or button it comes from, gives the ranges to the run.
-    toolbar.push_current = lambda: None
-    toolbar.set_history_buttons = dashboard.unzoom
+    errors = []
 
     def on_key(event):
+        # With Caps Lock the letters are large.
+        event.key = event.key.lower() if event.key and len(event.key) == 1 else event.key
         key = {"escape": "0", "space": " "}.get(event.key, event.key)
         if key == " ":
             run.toggle_pause()
         elif key in matplotlib.rcParams["keymap.quit"]:
             run.close()
-        elif not dashboard.answer(key, event.inaxes) and key not in _NO_KEYS:
-            key_press_handler(event, canvas, toolbar)
+            canvas.stop_event_loop()
+        elif not dashboard.on_key(key) and key not in _NO_KEYS:
+            key_press_handler(event, canvas, canvas.manager.toolbar)
 
-    # matplotlib's own handler is called from here only.
-    canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
-    canvas.mpl_connect("key_press_event", on_key)
+    _take_keys(canvas, on_key, dashboard.unzoom)
+    _take_errors(canvas, errors.append)
+    return errors
 
 
-def _newest_frames(run, draw, seconds):
+def _draw_loop(run, draw, seconds, errors=()):
     """Draws the newest frame when it is time, until the run is closed.
 
     It draws at most once in so many seconds, rests at least as long as that took, and yields for
@@ -1108,186 +1278,250 @@ def _newest_frames(run, draw, seconds):
         if news != said:
             said, status = news, run.status()
         draw(run.frame, status)
+        for error in errors:
+            raise error
         took = time.monotonic() - begin
-        yield max(seconds - took, took)
+        # A drawing within which the process was stopped took no hours.
+        yield min(max(seconds - took, took), 2)
 
 
-def in_window(vis, run):
+def in_window(run, make_dashboard):
     """Shows the run in a window of matplotlib's, until that is closed."""
     import matplotlib.pyplot as plt
+    dashboard = make_dashboard(_new_window)
+    figure, canvas = dashboard.figure, dashboard.figure.canvas
+    number, ratio = figure.number, canvas.device_pixel_ratio
     try:
-        figure = _open_figure(vis)
-    except Exception as error:  # Each toolkit raises its own where it has no screen.
-        as_picture(vis, run, _why_no_window(error))
-        return
-    canvas, dashboard = figure.canvas, vis.dashboard_on(figure)
-    canvas.manager.set_window_title(
-        _script_name() + (" - generated digits" if _digits() == "generated" else ""))
-    _answer_keys(dashboard, run)
-    canvas.mpl_connect("close_event", lambda _: (run.close(), canvas.stop_event_loop()))
-    _fit_screen(figure)
-    ratio, number = canvas.device_pixel_ratio, figure.number
-    canvas.manager.show()
-    canvas.flush_events()  # A window that is closed at once leaves no drawing behind that waits.
-    with run.beside():
-        try:
+        digits = _loaded_digits()
+        canvas.manager.set_window_title(
+            _script_name() + (" - generated digits" if digits and digits.generated else ""))
+        errors = _connect(dashboard, run)
+        # Within a dialog of the toolkit's, Python sees a signal only where some code of its runs.
+        timer = canvas.new_timer(200, [(lambda: None, (), {})])
+        timer.start()
+        canvas.mpl_connect("close_event", lambda _: (
+            timer.stop(), run.close(), canvas.stop_event_loop()))
+        _fit_screen(figure, 1.4)
+        canvas.manager.show()
+        canvas.flush_events()  # A window that is closed at once leaves no drawing that waits.
+        with run.beside():
             # plt.show() would go on until windows of the reader's own are closed, too.
-            for rest in _newest_frames(run, dashboard.show, 1 / 25):
+            for rest in _draw_loop(run, dashboard.show, 1 / 25, errors):
                 canvas.start_event_loop(rest)
                 canvas.flush_events()  # All the keys that wait are answered, by one drawing.
                 if ratio != canvas.device_pixel_ratio and plt.fignum_exists(number):
                     # On a screen of high resolution, toolkits enlarge the window that is open.
                     ratio = canvas.device_pixel_ratio
-                    _fit_screen(figure)
-        finally:
-            plt.close(figure)
+                    _fit_screen(figure, 1)
+    finally:
+        plt.close(figure)
 
 
-def in_browser(vis, run):
+def in_browser(run, make_dashboard):
     """Serves the panels to browsers on this machine until Ctrl-C."""
     import asyncio
 
     import matplotlib.pyplot as plt
     import tornado.ioloop
     from matplotlib.backends.backend_webagg import WebAggApplication
-    figure = _open_figure(vis)
-    dashboard = vis.dashboard_on(figure)
-    _answer_keys(dashboard, run)
-    WebAggApplication.initialize(address="127.0.0.1")
-    _console.say(f"the panels are at http://127.0.0.1:{WebAggApplication.port}/ (Ctrl-C ends the"
-                 " run).")
+    dashboard = make_dashboard(_new_window)
+    try:
+        errors = _connect(dashboard, run)
+        WebAggApplication.initialize(address="127.0.0.1")
+        _console.say(f"the panels are at http://127.0.0.1:{WebAggApplication.port}/ (Ctrl-C ends"
+                     " the run).")
 
-    async def serve():
-        for rest in _newest_frames(run, dashboard.show, 1 / 5):
-            await asyncio.sleep(rest)
+        async def serve():
+            for rest in _draw_loop(run, dashboard.show, 1 / 5, errors):
+                await asyncio.sleep(rest)
 
-    with run.beside():
-        try:
+        with run.beside():
             tornado.ioloop.IOLoop.current().run_sync(serve)
-        finally:
-            plt.close(figure)
+    finally:
+        plt.close(dashboard.figure)
 
 
-def in_notebook(vis, run):
+def in_notebook(run, make_dashboard):
     """Renews one picture in the cell's output, about once a second."""
     from IPython.display import Image, display
-    dashboard = vis.dashboard_on(_new_figure(vis))
-    handle = display(display_id=True)
+    dashboard = make_dashboard(Figure)
 
-    def draw(frame, status):
+    def picture(frame, status):
         dashboard.set(frame, status)
         buffer = io.BytesIO()
-        dashboard.figure.savefig(buffer, format="png", dpi=vis.dpi)
-        handle.update(Image(buffer.getvalue(), format="png"))
+        dashboard.figure.savefig(buffer, format="png", dpi="figure")
+        return Image(buffer.getvalue(), format="png")
 
-    with run.beside():
-        for rest in _newest_frames(run, draw, 1):
-            if run.over.wait(rest):
-                break
-    draw(run.frame, run.status())
+    live = display(display_id=True)
+    try:
+        with run.beside():
+            for rest in _draw_loop(
+                    run, lambda frame, status: live.update(picture(frame, status)), 1):
+                if run.over.wait(rest):
+                    break
+    finally:
+        # A Qt console, for example, shows pictures and no updates of one. So the last one is a new
+        # picture, and the place of the others is empty.
+        live.update({}, raw=True)
+        display(picture(run.frame, run.status()))
 
 
-def as_picture(vis, run, reason):
+def as_picture(run, make_dashboard, reason):
     """Trains at text speed and leaves the final panels as a picture."""
     _console.say(f"{reason}; the training goes on without, and leaves a picture.")
-    dashboard = vis.dashboard_on(_new_figure(vis))
-    for _ in run.steps():
-        _console.progress(run.told())
-    _leave_picture(vis, run, dashboard)
+    try:
+        run.train(lambda: _console.progress(run.status_parts()))
+    finally:
+        _leave_picture(run, make_dashboard)
 
 
-def _leave_picture(vis, run, dashboard):
+_SOFTWARE = "tensorflowvisu"  # What the pictures of this module name in their PNG text.
+
+
+def _leave_picture(run, make_dashboard):
+    """Saves the final panels in the place of those of an earlier run, and of no other picture."""
     path = _script_name() + ".png"
     try:
-        earlier = _keep_earlier(path)
+        dashboard = make_dashboard(Figure)
         dashboard.set(run.frame, run.status())
-        dashboard.figure.savefig(path, dpi=vis.dpi)
-    except OSError as error:
-        _console.say("the final panels could not be written to"
-                     f" {os.path.abspath(path)} ({error.strerror}).")
+        with _part_of(path) as part:
+            dashboard.figure.savefig(part, dpi="figure", metadata={"Software": _SOFTWARE})
+            path = _free_name(path, _is_ours)
+            os.replace(part, path)
+    except Exception as error:  # No picture is worth the result of a run.
+        _console.say(f"the final panels could not be written to {_full(path)} ({_cause(error)}).")
     else:
-        _console.say(f"the final panels are in {path}{earlier}.")
+        _console.say(f"the final panels are in {path}.")
 
 
-class _GifWriter(animation.PillowWriter):
-    """matplotlib's writer, with frames of 64 colours: it keeps them all until the end."""
-
-    def grab_frame(self, **options):
-        super().grab_frame(**options)
-        self._frames[-1] = self._frames[-1].convert("RGB").quantize(64, method=2)
-
-
-def as_movie(vis, run, path):
-    """Trains and writes a movie, a frame for every update, the last one held for two seconds."""
-    root, extension = os.path.splitext(path)
-    if extension.lower() not in (".mp4", ".gif"):
-        raise ValueError(f"save_movie must be True or a path that ends in .mp4 or .gif, not"
-                         f" {path!r}.")
-    writer = _GifWriter(fps=10)
-    if extension.lower() == ".mp4" and animation.writers.is_available("ffmpeg"):
-        writer = animation.FFMpegWriter(
-            fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
-    elif extension.lower() == ".mp4":
-        _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
-        path = root + ".gif"
-    try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        earlier = _keep_earlier(path)
-        open(path, "xb").close()
-    except OSError as error:
-        as_picture(vis, run, f"the movie cannot be written to {os.path.abspath(path)}"
-                             f" ({error.strerror})")
-        return
-    dashboard = vis.dashboard_on(_new_figure(vis))
-    broken = False
-
-    def write(action):
-        """Has the training go on where the movie does not: on a full disk, for example."""
-        nonlocal broken
-        if broken and action != writer.finish:
-            return
-        try:
-            dashboard.set(run.frame, run.status())
-            action()
-        except (OSError, subprocess.CalledProcessError) as error:
-            if not broken:
-                failed = isinstance(error, (BrokenPipeError, subprocess.CalledProcessError))
-                reason = "ffmpeg has failed" if failed else error.strerror
-                _console.say(f"the movie cannot be written to {os.path.abspath(path)} ({reason});"
-                             " the training goes on without, and leaves a picture.")
-            broken = True
-
-    # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
-    with contextlib.ExitStack() as after:
-        if hasattr(signal, "pthread_sigmask"):  # Windows has none.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            after.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGINT})
-        writer.setup(dashboard.figure, path, vis.dpi)
-    try:
-        for _ in run.steps():
-            write(writer.grab_frame)
-            _console.progress(run.told())
-        for _ in range(2 * writer.fps):
-            write(writer.grab_frame)
-    finally:
-        write(writer.finish)
-    if broken:
-        _leave_picture(vis, run, dashboard)
-    else:
-        _console.say(f"the movie is {path}{earlier}.")
-
-
-def _keep_earlier(path):
-    """Renames a file that stands in the way of a new one; returns words that say so."""
-    if not os.path.exists(path):
-        return ""
+def _free_name(path, may_go):
+    """The path, or one with a number, where nothing stands that may not go."""
     root, extension = os.path.splitext(path)
     number = 1
-    while os.path.exists(f"{root}-{number}{extension}"):
+    while os.path.lexists(path) and not may_go(path):
         number += 1
-    kept = f"{root}-{number}{extension}"
-    os.rename(path, kept)
-    return f" (the earlier one is kept as {kept})"
+        path = f"{root}-{number}{extension}"
+    return path
+
+
+def _is_ours(path):
+    try:
+        with Image.open(path) as image:
+            return image.info.get("Software") == _SOFTWARE
+    except Exception:  # It is no picture.
+        return False
+
+
+def _full(path):
+    """The whole path of a file, even where the working folder is gone."""
+    with contextlib.suppress(OSError):
+        path = os.path.abspath(path)
+    return path
+
+
+class _Mp4:
+    """A movie of 25 frames a second, by ffmpeg; the last one is held for two seconds."""
+
+    def __init__(self, figure, path):
+        self._writer = animation.FFMpegWriter(
+            fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
+        # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
+        with contextlib.ExitStack() as after:
+            if hasattr(signal, "pthread_sigmask"):  # Windows has none.
+                group = {signal.SIGINT, signal.SIGHUP}
+                before = signal.pthread_sigmask(signal.SIG_BLOCK, group)
+                after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+            self._writer.setup(figure, path, figure.dpi)
+
+    def grab(self):
+        self._writer.grab_frame()
+
+    def finish(self):
+        try:
+            for _ in range(50):
+                self.grab()
+        finally:
+            self._writer.finish()
+
+
+class _Gif:
+    """A movie of 10 frames a second; the last one is held for two seconds.
+
+    It is kept in memory until the end, so it has at most 300 frames of 64 colours: where there are
+    more updates, every second one is left out, or every fourth, and so on.
+    """
+
+    def __init__(self, figure, path):
+        self._figure, self._path = figure, path
+        self._frames, self._every, self._grabbed = [], 1, 0
+
+    def grab(self):
+        if self._grabbed % self._every == 0:
+            if len(self._frames) == 300:
+                del self._frames[1::2]
+                self._every *= 2
+            self._frames.append(self._picture())
+        self._grabbed += 1
+
+    def _picture(self):
+        self._figure.canvas.draw()
+        pixels = np.array(self._figure.canvas.buffer_rgba())[..., :3]
+        return Image.fromarray(pixels).quantize(64, method=2)
+
+    def finish(self):
+        self._frames.append(self._picture())
+        self._frames[0].save(self._path, save_all=True, append_images=self._frames[1:], loop=0,
+                             duration=[100] * (len(self._frames) - 1) + [2000])
+
+
+def as_movie(run, make_dashboard, path):
+    """Trains and writes a movie, a frame for every update."""
+    root, extension = os.path.splitext(_full(path))
+    kind = _Mp4 if extension.lower() == ".mp4" else _Gif
+    if kind is _Mp4 and not animation.writers.is_available("ffmpeg"):
+        _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
+        kind, extension = _Gif, ".gif"
+    path = root + extension
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        earlier = _version(path)
+        with _part_of(path) as part:
+            open(part, "xb").close()
+            dashboard = make_dashboard(Figure)
+            movie = kind(dashboard.figure, part)
+
+            def grab():
+                dashboard.set(run.frame, run.status())
+                movie.grab()
+                _console.progress(run.status_parts())
+
+            try:
+                run.train(grab)
+            except BaseException as error:
+                if error is not run.error:
+                    with contextlib.suppress(Exception):
+                        movie.finish()
+                    raise
+            dashboard.set(run.frame, run.status())
+            movie.finish()
+            # A movie of that name is replaced, but not one that another run has just made.
+            path = _free_name(path, lambda found: _version(found) == earlier)
+            os.replace(part, path)
+    except Exception as error:
+        failed = isinstance(error, (BrokenPipeError, subprocess.CalledProcessError))
+        as_picture(run, make_dashboard, f"the movie cannot be written to {path}"
+                                        f" ({'ffmpeg has failed' if failed else _cause(error)})")
+    else:
+        _console.say(f"the movie is {path}.")
+    if run.error is not None:
+        raise run.error
+
+
+def _version(path):
+    """What tells a file from one that takes its place; None where there is none."""
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_ino, os.stat(path).st_mtime_ns
+    return None
 
 
 # ---------- The visualiser ----------
@@ -1302,10 +1536,12 @@ _NAN_NOTICE = (
     " tf.nn.softmax_cross_entropy_with_logits, as mnist_2.0_five_layers_sigmoid.py does.")
 
 
-def _whole_number(name, value):
-    """A whole number from 1 on, of whatever type, as an int."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value % 1 or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1 on, not {value!r}.")
+def _whole_number(name, value, least=1):
+    """A whole number of whatever type, as an int."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a whole number, not {value!r}.")
+    if value % 1 or value < least:
+        raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}.")
     return int(value)
 
 
@@ -1326,31 +1562,56 @@ def _checked_image(im):
 class MnistDataVis:
     """Collects the data of a training run and shows it on six panels.
 
-    title1 ... title6      the panels' titles; None stands for Accuracy, Cross entropy loss,
-                           Training digits, Weights, Biases and Test digits
-    histogram4colornum,    the colours of panels 4 and 5: 0 blue, 1 red (where None), 2 green, and
-    histogram5colornum     so on around
-    dpi                    dots per inch; 70 make a picture of 1344 x 756 pixels
-    test_set_size          how many test digits there are, for the scale beside the test digits
-    run_before             whether the test curves of the run before stand, thin and grey, behind
-                           those of this one, and this one leaves its own for the next; they are
-                           kept in last_run.csv, in the folder data beside this module
+    Parameters
+    ----------
+    title1, title2, title3, title4, title5, title6 : str, optional
+        The panels' titles. None stands for Accuracy, Cross entropy loss, Training digits, Weights,
+        Biases and Test digits.
+    histogram4colornum, histogram5colornum : int, optional
+        The colours of panels 4 and 5: 0 blue, 1 red (the default), 2 green, and so on around.
+    dpi : float, optional
+        Dots per inch; 70 make a picture of 1344 x 756 pixels.
+    test_set_size : int, optional
+        How many test digits there are, for the scale beside them. None stands for the test set
+        that mnistdata has read; without one there is no scale.
+    run_before : bool, optional
+        Whether the test curves of the run before stand, thin and grey, behind those of this one,
+        and this one leaves its own for the next: in last_run.csv, in the folder data beside this
+        module or that of the environment variable TENSORFLOWVISU_DATA.
 
-    Each visualiser has its own data; no array that is passed in is changed or kept. Its attribute
-    figure is matplotlib's figure with the six panels as its axes, None before the run.
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure or None
+        The figure with the six panels as its axes, once they are shown.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    Notes
+    -----
+    Each visualiser has its own data; no array that is passed in is changed or kept.
     """
 
     def __init__(self, title1=None, title2=None, title3=None, title4=None, title5=None, title6=None,
-                 histogram4colornum=None, histogram5colornum=None, dpi=70, test_set_size=10000,
+                 histogram4colornum=None, histogram5colornum=None, dpi=70, test_set_size=None,
                  run_before=True):
         titles = (title1, title2, title3, title4, title5, title6)
         self._own_titles = tuple(default if title is None else title
                                  for title, default in zip(titles, _TITLES))
-        self._colors = [_BAND_COLORS[(1 if number is None else number) % len(_BAND_COLORS)]
-                        for number in (histogram4colornum, histogram5colornum)]
+        self._colors = [
+            _BAND_COLORS[1 if number is None else _whole_number(name, number, 0) % 3]
+            for name, number in (("histogram4colornum", histogram4colornum),
+                                 ("histogram5colornum", histogram5colornum))]
+        if isinstance(dpi, bool) or not isinstance(dpi, numbers.Real):
+            raise TypeError(f"dpi must be a number, not {dpi!r}.")
+        if not 0 < dpi < np.inf:
+            raise ValueError(f"dpi must be above 0, not {dpi!r}.")
         self.dpi = dpi
         self.figure = None
-        self._test_set_size = test_set_size
+        self._test_set_size = (None if test_set_size is None
+                               else _whole_number("test_set_size", test_set_size))
         self._keeps_run = run_before
         self._start_afresh()
 
@@ -1419,20 +1680,41 @@ class MnistDataVis:
     # Panels
 
     def dashboard_on(self, figure, layout="0"):
-        """The dashboard of this run on a figure, for a place."""
         if not isinstance(figure.canvas, FigureCanvasAgg):
             FigureCanvasAgg(figure)
-        run = self._run
+        run, digits = self._run, _loaded_digits()
         end = run.iterations - 1 if run else np.inf
-        return _Dashboard(figure, self.frame, run and run.before, end, self._colors,
-                          self._test_set_size, layout)
+        size = self._test_set_size or (len(digits.test.images) if digits else None)
+        return _Dashboard(figure, self.frame, run and run.before, end, self._colors, size, layout)
+
+    def _make_dashboard(self, new_figure):
+        """The dashboard of this run, for a place that says which kind of figure it needs."""
+        self.figure = new_figure(figsize=_INCHES, dpi=self.dpi)
+        return self.dashboard_on(self.figure)
 
     def show_on(self, figure, layout="0"):
         """Draws the panels as they are now, with the status line, on a matplotlib figure.
 
-        layout is the key of the panels that are wanted: "0" all six, "7" the two of curves, and so
-        on. Returns the figure; its axes are panels 1 to 6, to be zoomed or saved.
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+            An empty figure.
+        layout : str, optional
+            The key of the panels that are wanted: "0" all six, "7" the two of curves, and so on.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The same figure; its axes are panels 1 to 6, to be zoomed or saved.
+
+        Raises
+        ------
+        ValueError
+            For a layout that is no key of panels.
         """
+        if layout not in _LAYOUTS:
+            raise ValueError(f"layout must be a key of panels, one of {', '.join(_LAYOUTS)}, not"
+                             f" {layout!r}.")
         with _plain_style():
             dashboard = self.dashboard_on(figure, layout)
             dashboard.set(self.frame, self._run.status() if self._run else "")
@@ -1446,69 +1728,68 @@ class MnistDataVis:
                 save_movie=False):
         """Trains the network and shows the panels, until the window is closed.
 
-        compute_step            called as compute_step(i, update_test_data, update_train_data) for
-                                i = 0 ... iterations-1, in order, each once; it trains one step
-                                and, where asked to, appends to the curves and updates the images
-        iterations              the number of steps
-        train_data_update_freq  every so many steps the training data are asked for, and
-        test_data_update_freq   every so many the test data; the last step asks for both
-        one_test_at_start       asks for test data at step 0, too
-        more_tests_at_start     asks for test data as often as for training data during the first
-                                test_data_update_freq steps
-        save_movie              True writes tensorflowvisu_video.mp4, a path ending in .mp4 or .gif
-                                that file, a frame for every update, instead of showing a window
-
         Without a display it trains all the same and leaves the panels as a picture. compute_step
-        runs with the graph and session that are the default here. An exception that it raises is
-        raised here. Ctrl-C stops the training, prints the maximal test accuracy and exits with 130;
-        after the training it closes the panels. A second run starts with empty panels. Raises
-        ValueError for numbers of iterations or frequencies that are not whole or below 1.
-        """
-        iterations = _whole_number("iterations", iterations)
-        train_every = _whole_number("train_data_update_freq", train_data_update_freq)
-        test_every = _whole_number("test_data_update_freq", test_data_update_freq)
+        runs with the graph and the session that are the default here. A second run starts with
+        empty panels.
 
-        def updates(i):
-            """Whether step i gets test data and training data."""
-            last = i == iterations - 1
-            train = i % train_every == 0 or last
-            test = i % test_every == 0 and (i > 0 or one_test_at_start)
-            if more_tests_at_start and i < test_every:
-                test = train
-            return test or last, train
+        Parameters
+        ----------
+        compute_step : callable
+            Called as compute_step(i, update_test_data, update_train_data) for i = 0 ...
+            iterations-1, in order, each once. It trains one step and, where asked to, appends to
+            the curves and updates the images.
+        iterations : int
+            The number of steps, from 1 on.
+        train_data_update_freq, test_data_update_freq : int, optional
+            Every so many steps the training data are asked for, and the test data; the last step
+            asks for both.
+        one_test_at_start : bool, optional
+            Asks for test data at step 0, too.
+        more_tests_at_start : bool, optional
+            Asks for test data as often as for training data during the first
+            test_data_update_freq steps.
+        save_movie : bool, str or os.PathLike, optional
+            True writes tensorflowvisu_video.mp4, a path that ends in .mp4 or .gif that file,
+            instead of showing a window. An MP4 has a frame for every update, a GIF at most 300.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a step that cannot be called, for numbers of iterations or frequencies that are not
+            whole or below 1, and for another save_movie.
+        RuntimeError
+            Where it is called within a step.
+        SystemExit
+            After Ctrl-C (130), or a signal that ends a process (128 and its number): the training
+            stops, and the maximal test accuracy is printed.
+
+        Whatever compute_step raises is raised here.
+        """
+        if not callable(compute_step):
+            raise TypeError(f"compute_step must be a function, not {compute_step!r}.")
+        schedule = _Schedule(_whole_number("iterations", iterations),
+                             _whole_number("train_data_update_freq", train_data_update_freq),
+                             _whole_number("test_data_update_freq", test_data_update_freq),
+                             one_test_at_start, more_tests_at_start)
+        movie = "tensorflowvisu_video.mp4" if save_movie is True else save_movie
+        if movie is not False and movie is not None:
+            movie = os.fspath(movie) if isinstance(movie, (str, os.PathLike)) else repr(movie)
+            if not movie.lower().endswith((".mp4", ".gif")):
+                raise ValueError("save_movie must be True or a path that ends in .mp4 or .gif, not"
+                                 f" {save_movie!r}.")
+        if self._run is not None:
+            if not self._run.over.is_set():
+                raise RuntimeError("animate cannot be called within a step of itself.")
+            self._start_afresh()
 
         # Lines of a run that takes minutes shall be seen at once, in a pipe or a file too.
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)
-        if self._run is not None:
-            self._start_afresh()
-        self._run = run = _Run(compute_step, iterations, updates, lambda: self.frame,
-                               self._keeps_run)
-        if save_movie:
-            path = "tensorflowvisu_video.mp4" if save_movie is True else os.fspath(save_movie)
-            place, more = as_movie, [path]
-        else:
-            place, reason = _find_place()
-            more = [reason] if reason else []
-        try:
-            with _plain_style(), run.interrupts(place is in_notebook):
-                place(self, run, *more)
-        except BrokenPipeError:
-            if not _reader_has_gone():
-                raise
-            sys.exit(128 + 13)  # What a shell shows for a program that wrote to nobody.
-        if run.interrupted and place is not in_notebook:
-            print("max test accuracy: " + str(self.get_max_test_accuracy()), flush=True)
-            sys.exit(130)
-
-
-def _reader_has_gone():
-    """Whether the program that read standard output, such as head, has ended."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(1, 0)
-        if not poll.poll(0):
-            return False
-    # What is still to be written, at Python's end, would raise again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return True
+        self._run = run = _Run(compute_step, schedule, lambda: self.frame, self._keeps_run)
+        place, *more = (as_movie, movie) if movie else _find_place()
+        with _plain_style(), run.signals(place is in_notebook):
+            _show(place, run, self._make_dashboard, *more)
+        if run.signal and place is not in_notebook:
+            with contextlib.suppress(OSError):  # A terminal that is closed takes no line.
+                print("max test accuracy: " + str(self.get_max_test_accuracy()), flush=True)
+            sys.exit(128 + run.signal)

@@ -68,7 +68,7 @@ def test_a_backend_of_the_script_that_shows_no_window(tmp_path):
     script = live_script(tmp_path, first="import matplotlib\nmatplotlib.use('Agg')")
     done = run_python(script, cwd=str(tmp_path), env=environment(DISPLAY=":99"))
     assert done.returncode == 0, done.stderr
-    assert "matplotlib's backend agg shows no window" in done.stderr
+    assert "matplotlib's backend Agg shows no window" in done.stderr
 
 
 def test_without_tk_it_says_what_to_install(tmp_path):
@@ -114,8 +114,8 @@ def test_progress_line_on_a_terminal(tmp_path):
     script = live_script(tmp_path, iterations=401, pause=0.01, first="""
         import fcntl, struct, termios, types
         # The longest line is that of generated digits; 4,000 digits are an epoch.
-        tensorflowvisu.mnistdata.latest = types.SimpleNamespace(
-            generated=True, train=types.SimpleNamespace(epochs_completed=1234))
+        sys.modules["mnistdata"] = types.SimpleNamespace(latest=types.SimpleNamespace(
+            generated=True, train=types.SimpleNamespace(epochs_completed=1234)))
         """, extra="""
         columns = (80, 40, 25, 100)[i // 110]
         if i % 110 == 0:
@@ -135,18 +135,6 @@ def test_progress_line_on_a_terminal(tmp_path):
     assert "generated digits" in text and " left" in text
     # The line is cleared before the next is printed, and at the end.
     assert re.search(r"\r +\r[^\r]*live.png", text)
-
-
-def test_a_pipe_that_closes_ends_the_run_without_a_traceback(tmp_path):
-    live_script(tmp_path, iterations=100000, extra="print(i)")
-    process = started(tmp_path)
-    for _ in range(5):
-        process.stdout.readline()
-    process.stdout.close()
-    errors = process.stderr.read()
-    assert process.wait(60) == 141
-    process.stderr.close()
-    assert "Traceback" not in errors and "BrokenPipeError" not in errors, errors
 
 
 def test_a_script_from_standard_input(tmp_path):
@@ -227,7 +215,7 @@ def test_two_processes_at_once(tmp_path):
         while time.time() < end or rounds < 3:
             datavis = tensorflowvisu.MnistDataVis()
             # Enough lines that half a file would be seen.
-            tensorflowvisu.as_picture = lambda vis, run, reason: [None for _ in run.steps()]
+            tensorflowvisu.as_picture = lambda run, make_dashboard, reason: run.train()
             datavis.animate(lambda i, test, train: datavis.append_test_curves_data(i, 0.9, 30),
                             3000, 1, 1)
             rounds += 1
@@ -279,16 +267,15 @@ def test_movie_as_mp4(tmp_path):
     last, first, end = pixels_of(last), pixels_of(first), pixels_of(end)
     assert np.abs(last - end)[735:].mean() < 0.3 * np.abs(first - end)[735:].mean()
     assert np.abs(last - end)[:370, :890].mean() < 0.02
-    # A movie keeps the earlier one, and makes its folders.
-    assert sorted(os.listdir(str(tmp_path / "a" / "b"))) == ["run-1.mp4", "run.mp4"]
-    assert "the earlier one is kept as a/b/run-1.mp4" in done.stderr
+    # A movie makes its folders, and replaces an earlier one.
+    assert os.listdir(str(tmp_path / "a" / "b")) == ["run.mp4"]
 
 
 def test_ctrl_c_of_a_terminal_leaves_a_movie(tmp_path):
     need("ffmpeg", "ffprobe")
     live_script(tmp_path, iterations=100000, pause=0.002, options=", save_movie='run.mp4'")
     process = started(tmp_path)
-    wait_until(lambda: (tmp_path / "run.mp4").exists(), 60)
+    wait_until(lambda: list(tmp_path.glob("run.*.part.mp4")), 60)
     time.sleep(3)
     # ffmpeg belongs to the group, too.
     os.killpg(process.pid, signal.SIGINT)

@@ -363,20 +363,14 @@ def test_legend_can_be_dragged(live):
     assert abs(moved["legend box"][1] - y - 150) < 20 and state["shown"] == moved["shown"]
 
 
-def test_a_logarithmic_loss_and_nothing_else(live):
-    for panel in (1, 2, 3, 4, 6):
-        state = live.state
-        x, y, w, h = state["bounds"][str(panel)]
+def test_no_scale_grid_or_view_but_that_of_the_run(live):
+    live.key("7", [1, 2])
+    for panel in (1, 2):
+        x, y, w, h = live.state["bounds"][str(panel)]
         live.place(x + w / 2, y + h / 2)
-        for key in ("k", "g", "l"):
+        for key in ("k", "g", "l", "L", "G"):
             live.key(key)
-        if panel == 2:
-            state = live.until(lambda state: state["scale"][1] == "log")
-            assert state["ylim"]["2"][0] > 0
-        later = live.later(30)
-        assert later["scale"] == ["linear", "log" if panel >= 2 else "linear"] + ["linear"] * 4
-    live.key("h")
-    live.until(lambda state: state["scale"][1] == "linear" and state["ylim"]["2"][0] == 0)
+        assert live.later(30)["scale"] == ["linear"] * 6
 
 
 def test_the_run_before_goes_and_comes_with_b(live):
