@@ -51,7 +51,7 @@ def test_files_that_are_named_exist():
     made_by_readers.update(NEXT_STEPS, MODULES.values())
     assert len(names) > 15
     for name in names - made_by_readers:
-        places = [name, "docs/" + name, "tests/tools/" + name]
+        places = [name, "docs/" + name, "tests/tools/" + name, "tests/helpers/" + name]
         assert any(os.path.exists(os.path.join(ROOT, place)) for place in places), name
 
 
