@@ -18,7 +18,7 @@ import tensorflowvisu
 import workshop
 from processes import environment, run_python
 from scripts import script_text
-from series import MODULES, NEXT_STEPS, ROOT, SCRIPTS
+from series import MODULES, NEXT_STEPS, ROOT, SCRIPTS, number_of
 
 README = script_text("README.md")
 INSTALL = script_text("install.txt")
@@ -190,7 +190,7 @@ def test_lesson_survives_on_generated_digits():
     reached = {}
     for name in SCRIPTS:
         runs = records.runs_of(name, "2.", "generated")
-        reached[name[6:9]] = [run["max_accuracy"] for run in runs]
+        reached[number_of(name)] = [run["max_accuracy"] for run in runs]
     assert all(len(reached[step]) >= 3 for step in ("1.0", "2.1", "3.1"))
     assert min(reached["1.0"]) > 0.80 and max(reached["1.0"]) < 0.97
     assert min(reached["2.1"]) > max(reached["1.0"]) + 0.02

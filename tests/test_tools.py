@@ -44,7 +44,13 @@ def test_figures_of_a_run_come_from_its_lines():
     found = measure.figures("\n".join(lines))
     assert (found["max_accuracy"], found["final_accuracy"], found["misses"]) == (0.98, 0.975, 250)
     assert (found["lowest_loss"], found["final_loss"], found["first_loss"]) == (4, 8.5, 230)
-    assert found["reached"] == {"0.90": 20, "0.97": 40, "0.98": 40}
+    assert found["reached"] == {"0.90": 20, "0.97": 40, "0.98": 40, "0.99": None}
+    timed = [(line.replace("0.98 ", "0.991 ") + "\n", k) for k, line in enumerate(
+        "\n".join(lines).split("\n"))]
+    assert measure.share_to_99(timed, 10) == 0.5
+    # A record that was made before a level was added is repeated all the same.
+    assert measure.repeats({"reached": {"0.90": 20}}, found, "reached")
+    assert not measure.repeats({"reached": {"0.90": 40}}, found, "reached")
     assert np.isclose(found["last_20"], np.std([0.09, 0.94, 0.98, 0.975], ddof=1), atol=1e-6)
     broken = measure.figures("\n".join(lines).replace("loss: 7.5", "loss: nan"))
     assert broken["nan_from"] == 60 and broken["training_loss"] is None

@@ -57,7 +57,7 @@ def prints_the_promised_lines(done, iterations, every, test_every, rate):
     often = list(range(0, min(test_every, last), every))
     assert [int(m[1]) for m in test] == often + list(range(test_every, last, test_every)) + [last]
     assert [int(m[2]) for m in test] == [1 + int(m[1]) * 100 // 3000 for m in test]
-    assert all(float(m[4]) > 0 if rate else m[4] is None for m in training)
+    assert all(float(m[4]) >= 0 if rate else m[4] is None for m in training)
     best = max(test, key=lambda m: float(m[3]))
     assert lines[-1] == "max test accuracy: " + best[3]
 

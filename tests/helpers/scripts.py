@@ -14,7 +14,8 @@ from series import MODULES, ROOT
 
 TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)(?: \(lr:(.+)\))?$", re.M)
 TEST_LINE = re.compile(
-    r"^(\d+): \*{9} epoch (\d+) \*{9} test accuracy:(\S+) test loss: (\S+)$", re.M)
+    r"^(\d+): \*{9} epoch (\d+) \*{9} (?:test|validation) accuracy:(\S+)"
+    r" (?:test|validation) loss: (\S+)$", re.M)
 
 
 def script_text(name):
@@ -34,8 +35,10 @@ def shortened(text, iterations=None, seed=None):
         text = re.sub(r"\b{}\b".format(number), str(iterations), text)
     if seed is not None:
         own = re.search(r"^tf\.set_random_seed\((\d+)\)$", text, re.M)
-        text = text.replace(own.group(), "tf.set_random_seed({}); mnistdata.SEED = {}".format(
-            int(own.group(1)) + seed, seed))
+        line = "tf.set_random_seed({})".format(int(own.group(1)) + seed)
+        if "\nimport mnistdata\n" in text:
+            line += "; mnistdata.SEED = {}".format(seed)
+        text = text.replace(own.group(), line)
     return text
 
 
@@ -79,7 +82,8 @@ def text_only_lines(text):
     return call, loop
 
 
-def start_script(name, place, iterations=None, seed=None, text=None, folder=None, **variables):
+def start_script(name, place, iterations=None, seed=None, text=None, folder=None, module=None,
+                 **variables):
     """Starts a copy of a script, which is made in a place of its own; returns the process.
 
     name        of a script of the series, or the path of another one; the copy is called the same
@@ -88,6 +92,7 @@ def start_script(name, place, iterations=None, seed=None, text=None, folder=None
     seed        of TensorFlow and of the loader
     text        instead of the file's
     folder      that it is started in; where None, the place
+    module      a name and a text: what lies beside the copy, where a script brings a module
     variables   for its environment, beside those that a user without a display has
     """
     if text is None:
@@ -96,6 +101,9 @@ def start_script(name, place, iterations=None, seed=None, text=None, folder=None
     path = os.path.join(str(place), os.path.basename(name))
     with open(path, "w", encoding="utf-8") as file:
         file.write(shortened(text, iterations, seed))
+    if module:
+        with open(os.path.join(str(place), module[0]), "w", encoding="utf-8") as file:
+            file.write(module[1])
     variables.setdefault("TENSORFLOWVISU_DATA", os.path.join(str(place), "data"))
     return subprocess.Popen(
         [sys.executable, path], cwd=str(folder or place), stdout=subprocess.PIPE,

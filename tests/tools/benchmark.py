@@ -29,7 +29,7 @@ import threading
 import time
 
 import paths  # noqa: F401
-from series import ROOT, SCRIPTS
+from series import ROOT, SCRIPTS, number_of
 
 KEYS = 50
 
@@ -209,7 +209,8 @@ def main():
 
         print("| {} | {} | {:.1f} | {:.1f} | {:.1f} | {:.2f} | {:.2f} | {:.2f} | {:.0f} | {:.0f} |"
               " {:.0f} | {:.1f} | {:.0f} |".format(
-                  script[6:9], m["iterations"], statistics.median(bare), statistics.median(text),
+                  number_of(script), m["iterations"], statistics.median(bare),
+                  statistics.median(text),
                   statistics.median(window), ratio(text, bare), ratio(window, text),
                   ratio(slow, text), statistics.median(m["rates"]), 1000 * m["answer"],
                   1000 * m["worst"], m["ready"], m["memory"]), flush=True)

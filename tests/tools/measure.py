@@ -19,14 +19,15 @@ import platform
 import re
 import statistics
 import sys
+import tempfile
 import time
 
 import paths  # noqa: F401
 import next_steps
 import workshop
 from next_steps import read
-from records import LEVELS, LOOKS, NEWEST, START, code_hash, load, record
-from scripts import TEST_LINE, TRAINING_LINE, built, run_script
+from records import LEVELS, LOOKS, NEWEST, ROAD, START, code_hash, is_of, load, record
+from scripts import TEST_LINE, TRAINING_LINE, built, start_script
 from series import NEXT_STEPS, SCRIPTS
 
 # What is added at the end of a copy: ru_maxrss counts kilobytes, on macOS bytes.
@@ -36,7 +37,8 @@ import matplotlib, numpy
 print("cost " + json.dumps({
     "tensorflow": tf.__version__, "numpy": numpy.__version__, "matplotlib": matplotlib.__version__,
     "python": platform.python_version(),
-    "digits": "generated" if mnistdata.latest.generated else "MNIST",
+    "digits": ("text " + text.checksum if "mnistdata" not in globals() else
+               "generated" if mnistdata.latest.generated else "MNIST"),
     "megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                        / (1 << 20 if sys.platform == "darwin" else 1 << 10))}))
 """
@@ -49,14 +51,20 @@ def measure(script, seed, text=None, iterations=None):
     text = text or next_steps.text_to_run(script)
     started = time.time()
     # 0 is the scripts' own seed; an edit may have another one.
-    done = run_script(script, text=text + COST, iterations=iterations, seed=seed or None,
-                      timeout=None, MNIST_DATA=os.environ.get("MNIST_DATA"))
-    sys.stderr.write(done.stderr)
-    if done.returncode:
-        sys.exit("{} has failed.".format(script))
-    output, _, cost = done.stdout.rpartition("cost ")
+    with tempfile.TemporaryDirectory() as place:
+        process = start_script(
+            script, place, text=text + COST, iterations=iterations, seed=seed or None,
+            module=next_steps.module_to_run(script), PYTHONUNBUFFERED="1",
+            MNIST_DATA=os.environ.get("MNIST_DATA"))
+        lines = [(line, time.time() - started) for line in process.stdout]
+        sys.stderr.write(process.stderr.read())
+        if process.wait():
+            sys.exit("{} has failed.".format(script))
+    seconds = time.time() - started
+    output, _, cost = "".join(line for line, _ in lines).rpartition("cost ")
     return dict(figures(output), **printed(output), script=script, seed=seed, code=code_hash(text),
-                seconds=round(time.time() - started, 1), processor=processor(), **json.loads(cost))
+                seconds=round(seconds, 1), share_to_99=share_to_99(lines, seconds),
+                processor=processor(), **json.loads(cost))
 
 
 def measure_edit(name, seed):
@@ -89,15 +97,22 @@ def figures(output):
         "training_accuracy": round(statistics.mean(a for _, a, _ in last), 4),
         "training_loss": None if broken else round(statistics.mean(c for _, _, c in last), 6),
         "reached": {level: next((i for i, a, _ in tests if a >= float(level)), None)
-                    for level in LEVELS},
+                    for level in LEVELS + (ROAD,)},
         "at": {look: next((a for i, a, _ in tests if i == int(look)), None) for look in LOOKS},
     }
+
+
+def share_to_99(lines, seconds):
+    """The share of a run's time in which it came to 99 % in a test; None where it never did."""
+    tests = [(TEST_LINE.match(line), when) for line, when in lines]
+    reached = [when for test, when in tests if test and float(test.group(3)) >= float(ROAD)]
+    return round(reached[0] / seconds, 3) if reached else None
 
 
 def printed(output):
     """What an edit printed beside the lines of all scripts, where it did."""
     lines = [line for line in output.splitlines() if not re.match(
-        TRAINING_LINE.pattern + "|" + TEST_LINE.pattern + "|Tensorflow|max test", line)]
+        TRAINING_LINE.pattern + "|" + TEST_LINE.pattern + "|Tensorflow|max [tv]", line)]
     return {"printed": lines} if lines else {}
 
 
@@ -116,11 +131,11 @@ ACCURACIES = ("iterations", "max_accuracy", "final_accuracy", "misses", "last_20
               "training_accuracy", "reached", "at")
 
 
-def repeats(found, recorded):
-    """Whether a figure is the recorded one; of several, each that is recorded."""
-    if isinstance(recorded, dict):
-        return recorded.items() <= found.items()
-    return found == recorded
+def repeats(before, run, field):
+    """Whether a run has what the record has; the record may lack a level that was added later."""
+    if isinstance(before[field], dict):
+        return before[field] == {level: run[field][level] for level in before[field]}
+    return before[field] == run[field]
 
 
 def confirm(name, seed=None):
@@ -129,26 +144,33 @@ def confirm(name, seed=None):
     Where all accuracies are those of the record, every record of it takes the hash of the code as
     it is now, and says by which run; where one differs, the records stay and the run is not kept.
     """
-    runs = load()
-    of_name = [run for run in runs if run.get("edit", run["script"]) == name]
-    known = [run for run in of_name if run["digits"] == "MNIST" and seed in (None, run["seed"])
-             and run["tensorflow"].startswith(NEWEST)]
+    known = [run for run in load() if run.get("edit", run["script"]) == name and is_of(run)
+             and seed in (None, run["seed"]) and run["tensorflow"].startswith(NEWEST)]
     if not known:
         sys.exit("nothing is recorded of {} with seed {}".format(name, seed))
-    before = known[0]
-    run = (measure if name in SCRIPTS + list(NEXT_STEPS) else measure_edit)(name, before["seed"])
-    differ = [field for field in ACCURACIES
-              if field in before and not repeats(run[field], before[field])]
+    confirmed_by(known[0], (measure if name in SCRIPTS + list(NEXT_STEPS) else measure_edit)(
+        name, known[0]["seed"]))
+
+
+def confirmed_by(before, run):
+    """Compares a run with its record, and confirms all records of the same code, or ends."""
+    name = before.get("edit", before["script"])
+    differ = [field for field in ACCURACIES if field in before and not repeats(before, run, field)]
     if differ:
         sys.exit("{} is not confirmed: {}.".format(name, "; ".join(
             "{} was {}, is {}".format(field, before[field], run[field]) for field in differ)))
-    measured = before["code"]
-    for other in of_name:
-        if other["code"] == measured:
+    confirmed = []
+    for other in load():
+        if other.get("edit", other["script"]) == name and other["code"] == before["code"]:
             other["code"] = run["code"]
             other["confirmed"] = "seed {seed}, TensorFlow {tensorflow}, Python {python}".format(
                 **run)
-    record(of_name)
+            if other["tensorflow"] == run["tensorflow"]:
+                other["megabytes"] = run["megabytes"]  # a matter of the code, not of the seed
+            if other["tensorflow"] == run["tensorflow"] and other["seed"] == run["seed"]:
+                other.update({field: run[field] for field in ("at", "reached", "share_to_99")})
+            confirmed.append(other)
+    record(confirmed)
     print("{} is confirmed: max {max_accuracy} with seed {seed}".format(name, **run), flush=True)
 
 

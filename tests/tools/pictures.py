@@ -20,7 +20,7 @@ import paths  # noqa: F401
 import next_steps
 import workshop
 from next_steps import read
-from series import NEXT_STEPS, ROOT, SCRIPTS
+from series import NEXT_STEPS, ROOT, SCRIPTS, number_of
 
 DOCS = os.path.join(ROOT, "docs")
 CURVES_FILE = "last_run.csv"  # where a run leaves its curves, in the folder tensorflowvisu.DATA
@@ -29,10 +29,10 @@ CURVES_FILE = "last_run.csv"  # where a run leaves its curves, in the folder ten
 DRAWN = ["2.1_fixed_rate", "3.0_shuffled", "3.1_without_dropout"]
 
 # The run that stands behind each picture.
-STEPS = [script[6:9] for script in SCRIPTS]
+STEPS = [number_of(script) for script in SCRIPTS]
 NEXT = ["4.0", "4.1", "5.0"]
 BEHIND = dict(zip(STEPS[1:], STEPS), **{name: name[:3] for name in DRAWN})
-BEHIND.update((script[6:9], base[6:9]) for script, base in NEXT_STEPS.items())
+BEHIND.update((number_of(script), number_of(base)) for script, base in NEXT_STEPS.items())
 NAMES = STEPS + NEXT + DRAWN
 
 # What the two panels show: the accuracy from here to 1, the loss from 0 to here.
@@ -50,7 +50,7 @@ def script_of(name):
         script = SCRIPTS[STEPS.index(name)]
         return script, read(script)
     for script in NEXT_STEPS:
-        if script[6:9] == name:
+        if number_of(script) == name:
             return script, next_steps.text_of(script)
     edit = workshop.experiments(workshop.text())[name]
     return edit.script, workshop.apply(read(edit.script), edit.hunks)

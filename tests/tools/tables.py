@@ -17,14 +17,26 @@ import mistakes
 import next_steps
 import workshop
 from next_steps import read
-from records import LEVELS, NEWEST, OLDEST, START, code_hash, load, named, runs_of, values_of
-from series import NEXT_STEPS, SCRIPTS
+from records import (
+    LEVELS,
+    NEWEST,
+    OLDEST,
+    ROAD,
+    START,
+    code_hash,
+    load,
+    named,
+    runs_of,
+    values_of,
+)
+from series import NEXT_STEPS, SCRIPTS, number_of
 from versions import seen_table
 
 # What each step brings, for the tables.
 TRICKS = ["one softmax layer", "four sigmoid layers before it, Adam", "relu, learning rate decay",
           "dropout", "convolution, no dropout", "more channels, dropout"]
 NEXT_TRICKS = {
+    "mnist_3.2_one_cycle.py": "one cycle of the learning rate",
     "mnist_4.0_batchnorm.py": "batch normalisation, more channels",
     "mnist_4.1_augmentation.py": "stretched digits",
     "mnist_5.0_recurrent.py": "a recurrent network",
@@ -127,19 +139,20 @@ def block(script):
     if not new:
         text = NO_RUNS.get(script, "No run has been recorded.")
         return "".join("# " + line + "\n" for line in text.split("\n"))
+    kind = "validation" if script.startswith("text") else "test"
     best, final = values_of(new, "max_accuracy"), mean(values_of(new, "final_accuracy"))
     seeds = sorted(run["seed"] for run in new)
     if len(new) > 1:
         lines = [
-            "Max test accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
-                len(new), seeds[0], seeds[-1]),
-            "{}, from {:.4f} to {:.4f}; at the end {:.4f}, with a test loss of {}.".format(
-                spread(best, 4), min(best), max(best), final,
+            "Max {} accuracy of {} runs with seeds {} to {}, mean ± standard deviation:".format(
+                kind, len(new), seeds[0], seeds[-1]),
+            "{}, from {:.4f} to {:.4f}; at the end {:.4f}, with a {} loss of {}.".format(
+                spread(best, 4), min(best), max(best), final, kind,
                 spread(values_of(new, "final_loss"), 2))]
     else:
-        lines = ["Max test accuracy of one run, with seed {}:".format(seeds[0]),
-                 "{:.4f}; at the end {:.4f}, with a test loss of {:.2f}.".format(
-                     best[0], final, new[0]["final_loss"])]
+        lines = ["Max {} accuracy of one run, with seed {}:".format(kind, seeds[0]),
+                 "{:.4f}; at the end {:.4f}, with a {} loss of {:.2f}.".format(
+                     best[0], final, kind, new[0]["final_loss"])]
     version = "TensorFlow {tensorflow}, Python {python}"
     if old:
         more = "One run with {}: {:.4f}.".format(version.format(**old[0]), old[0]["max_accuracy"])
@@ -168,7 +181,7 @@ def step_row(script, before, trick):
     final = values_of(runs, "final_accuracy")
     last = values_of(runs_of(before, NEWEST), "final_accuracy") if before else []
     return [
-        script[6:9], trick, estimate(values_of(runs, "max_accuracy"), 4),
+        number_of(script), trick, estimate(values_of(runs, "max_accuracy"), 4),
         "{:.4f}".format(mean(final)), difference(last, final, 4) if last else "",
         "{:.0f}".format(mean(values_of(runs, "misses"))),
         "{:.2f} → {:.2f}".format(mean(values_of(runs, "lowest_loss")),
@@ -195,12 +208,30 @@ def next_steps_table():
         if runs:
             row = step_row(script, before, NEXT_TRICKS[script])
             row.insert(3, "{:.4f}".format(max(values_of(runs, "max_accuracy"))))
-            row[-3] += " (to {})".format(before[6:9]) if row[-3] else ""
+            row[-3] += " (to {})".format(number_of(before)) if row[-3] else ""
+            if script.startswith("text"):  # The next character is another task than a digit.
+                row[-3:-1] = ["", ""]
             rows.append(row + cost_cells(runs))
     if not rows:
         return "No run has been recorded.\n"
     columns = STEP_COLUMNS[:3] + ["best run"] + STEP_COLUMNS[3:] + ["time", "memory"]
     return table(columns, rows)
+
+
+def road_table():
+    """How soon steps reach 99 % in a test: for docs/next_steps.md."""
+    rows = []
+    for script in SCRIPTS + list(NEXT_STEPS):
+        timed = [run for run in runs_of(script, NEWEST) if run.get("share_to_99")]
+        if timed:
+            seconds = min(values_of(runs_of(script, NEWEST), "seconds"))
+            rows.append([
+                number_of(script), len(timed), "{:,.0f}".format(mean(values_of(timed, ROAD))),
+                "{:.0f} s".format(seconds * mean(values_of(timed, "share_to_99"))),
+                "{:,}".format(timed[0]["iterations"] - 1), "{:.0f} s".format(seconds),
+                "{:.4f}".format(mean(values_of(runs_of(script, NEWEST), "final_accuracy")))])
+    return table(["step", "runs", "iterations to the first test at 0.99", "time to it",
+                  "iterations to the end", "time to the end", "accuracy at the end"], rows)
 
 
 def usual(runs, level):
@@ -217,7 +248,7 @@ def details_table():
         new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
         generated = values_of(runs_of(script, NEWEST, "generated"), "max_accuracy")
         rows.append(
-            [script[6:9], "{:.4f}".format(max(values_of(new, "max_accuracy")))]
+            [number_of(script), "{:.4f}".format(max(values_of(new, "max_accuracy")))]
             + [usual(new, level) for level in LEVELS]
             + ["{:.4f}".format(mean(values_of(new, "last_20"))),
                "{:.4f}".format(mean(values_of(new, "training_accuracy"))),
@@ -254,10 +285,10 @@ def edits_table(names, known):
             if iterations:
                 # The same seed, seen when it had run as long as the edit.
                 seen = [run["at"][str(iterations - 1)] for run in runs if run["seed"] == 0]
-                rows.append(["{} as it stands".format(script[6:9]), iterations - 1, "",
+                rows.append(["{} as it stands".format(number_of(script)), iterations - 1, "",
                              "{:.4f}".format(seen[0]), "", "", ""])
             else:
-                rows.append(edit_row("{} as it stands".format(script[6:9]), runs))
+                rows.append(edit_row("{} as it stands".format(number_of(script)), runs))
             scripts.append((script, iterations))
         rows.append(edit_row("`{}`".format(name), named(name)))
     return table(EDIT_COLUMNS, rows)
@@ -284,7 +315,7 @@ def start_words():
     """What the networks are like before the first step: for docs/results.md."""
     with open(START) as file:
         start = json.load(file)
-    rows = [[name[6:9]] + ["{:.2g}".format(value) for value in start[name]["gradients"]]
+    rows = [[number_of(name)] + ["{:.2g}".format(value) for value in start[name]["gradients"]]
             + ["{:,.0f}".format(start[name]["gradients"][-1] / start[name]["gradients"][0])]
             + ["{:.0f} %".format(100 * value) for value in start[name]["active"]]
             + ["{:.0f} to {:.0f} %".format(100 * min(start[name]["active_with_biases_0"]),
@@ -327,8 +358,8 @@ def documents():
     for script, base in NEXT_STEPS.items():
         texts[next_steps.diff_of(script)] = next_steps.diff_to_write(
             script, base, made[script], made[base] if base in made else texts[base])
-    texts["docs/next_steps.md"] = replaced(
-        read("docs/next_steps.md"), "results", next_steps_table())
+    text = replaced(read("docs/next_steps.md"), "results", next_steps_table())
+    texts["docs/next_steps.md"] = replaced(text, "road", road_table())
     texts["README.md"] = replaced(read("README.md"), "results", steps_table())
     text = replaced(read("docs/results.md"), "results", details_table())
     texts["docs/results.md"] = replaced(text, "start", start_words())
