@@ -55,7 +55,11 @@ def trained(name, iterations, text=None, digits=None):
     """What a script prints in this process, where only text is wanted, with fewer iterations."""
     text = shortened(text or script_text(name), iterations)
     call, loop = text_only_lines(text)
-    text = text.replace(call, "# " + call).replace("# " + loop, loop)
+    return printed_here(name, text.replace(call, "# " + call).replace("# " + loop, loop), digits)
+
+
+def printed_here(name, text, digits=None):
+    """What a script that opens no panels prints in this process."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         _executed(name, text, digits)["sess"].close()
@@ -63,8 +67,10 @@ def trained(name, iterations, text=None, digits=None):
 
 
 def _executed(name, text, digits):
+    """The names of a script that has run here; nothing else stays of it."""
+    import mnistdata
     names = {"__name__": "__main__", "__file__": os.path.join(ROOT, name)}
-    before = dict(os.environ)
+    before, seed = dict(os.environ), mnistdata.SEED
     if digits:
         os.environ["MNIST_DATA"] = str(digits)
     try:
@@ -72,6 +78,7 @@ def _executed(name, text, digits):
     finally:
         os.environ.clear()
         os.environ.update(before)
+        mnistdata.SEED = seed
     return names
 
 

@@ -8,12 +8,10 @@ What is recorded in tests/tools/mistakes.json is written into docs/lesson.md by 
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 
 import paths  # noqa: F401
-from next_steps import read
+from scripts import run_script, script_text
 from series import ROOT, SCRIPTS
 
 RECORD = os.path.join(ROOT, "tests", "tools", "mistakes.json")
@@ -34,13 +32,10 @@ print("mistakes " + json.dumps({
 
 def look(script):
     """What the mistakes of a script's network are like after a whole run."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, script)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(read(script) + LOOK)
-        done = subprocess.run(
-            [sys.executable, path], cwd=folder, stdout=subprocess.PIPE, check=True, text=True,
-            env=dict(os.environ, MPLBACKEND="Agg", PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=folder))
+    done = run_script(script, text=script_text(script) + LOOK, timeout=None,
+                      MNIST_DATA=os.environ.get("MNIST_DATA"))
+    if done.returncode:
+        sys.exit(done.stderr)
     return json.loads(done.stdout.split("mistakes ")[1])
 
 

@@ -23,7 +23,7 @@ from next_steps import read
 from series import NEXT_STEPS, ROOT, SCRIPTS, number_of
 
 DOCS = os.path.join(ROOT, "docs")
-CURVES_FILE = "last_run.csv"  # where a run leaves its curves, in the folder tensorflowvisu.DATA
+CURVES_FILE = "last_run.csv"  # where a run leaves its curves, in the folder TENSORFLOWVISU_DATA
 
 # The edits that have a picture; the others are measured only.
 DRAWN = ["2.1_fixed_rate", "3.0_shuffled", "3.1_without_dropout"]
@@ -64,42 +64,29 @@ def save(figure, name, dpi):
     Image.open(buffer).convert("RGB").quantize(96).save(os.path.join(DOCS, name), optimize=True)
 
 
-def run_and_draw(name, folder, drawn):
-    """Runs a script in this process; where asked to, draws its pictures.
-
-    Its curves are left in the folder, and those of the run behind it are read from there.
-    """
+def run_and_draw(name, place, drawn):
+    """Runs a script in this process, as a copy in a place; where asked to, draws its pictures."""
     script, text = script_of(name)
+    path = os.path.join(place, script)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    datavis = runpy.run_path(path, run_name="__main__")["datavis"]
+    if not drawn:
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-
-    import tensorflowvisu
-    tensorflowvisu.DATA = folder
-    animate = tensorflowvisu.MnistDataVis.animate
-
-    def with_pictures(self, *arguments, **options):
-        animate(self, *arguments, **options)
-        if not drawn:
-            return
-        # The two panels of curves, small, with large letters, zoomed to where the steps differ.
-        figure = Figure(figsize=(9.6, 4), dpi=100)
+    # The two panels of curves, small, with large letters, zoomed to where the steps differ.
+    figure = Figure(figsize=(9.6, 4), dpi=100)
+    FigureCanvasAgg(figure)
+    datavis.show_on(figure, layout="7")
+    accuracy, loss = RANGES.get(name, RANGE)
+    figure.axes[0].set_ylim(accuracy, 1)
+    figure.axes[1].set_ylim(0, loss)
+    save(figure, picture(name), 100)
+    if name == "1.0":
+        figure = Figure(figsize=(19.2, 10.8), dpi=70)
         FigureCanvasAgg(figure)
-        self.show_on(figure, layout="7")
-        accuracy, loss = RANGES.get(name, RANGE)
-        figure.axes[0].set_ylim(accuracy, 1)
-        figure.axes[1].set_ylim(0, loss)
-        save(figure, picture(name), 100)
-        if name == "1.0":
-            figure = Figure(figsize=(19.2, 10.8), dpi=70)
-            FigureCanvasAgg(figure)
-            save(self.show_on(figure), "panels.png", 70)
-
-    tensorflowvisu.MnistDataVis.animate = with_pictures
-    with tempfile.TemporaryDirectory() as place:
-        path = os.path.join(place, script)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        runpy.run_path(path, run_name="__main__")
+        save(datavis.show_on(figure), "panels.png", 70)
 
 
 def make(names):
@@ -116,7 +103,8 @@ def make(names):
                 subprocess.run(
                     [sys.executable, os.path.abspath(__file__), "--folder", folder, name]
                     + ["--undrawn"] * (not drawn), cwd=folder, check=True,
-                    env=dict(os.environ, MPLBACKEND="Agg"), stdout=subprocess.DEVNULL)
+                    env=dict(os.environ, MPLBACKEND="Agg", TENSORFLOWVISU_DATA=folder),
+                    stdout=subprocess.DEVNULL)
                 shutil.copy(os.path.join(folder, CURVES_FILE), os.path.join(curves, name + ".csv"))
             print("{}: {}".format(name, picture(name) if drawn else "run, for its curves"),
                   flush=True)
