@@ -242,24 +242,27 @@ def usual(runs, level):
 
 
 def details_table():
-    """The rest of the figures: for docs/results.md."""
-    rows = []
+    """The rest of the figures, in two tables: for docs/results.md."""
+    learning, elsewhere = [], []
     for script in SCRIPTS:
         new, old = runs_of(script, NEWEST), runs_of(script, OLDEST)
         generated = values_of(runs_of(script, NEWEST, "generated"), "max_accuracy")
-        rows.append(
+        learning.append(
             [number_of(script), "{:.4f}".format(max(values_of(new, "max_accuracy")))]
             + [usual(new, level) for level in LEVELS]
             + ["{:.4f}".format(mean(values_of(new, "last_20"))),
                "{:.4f}".format(mean(values_of(new, "training_accuracy"))),
-               estimate(values_of(new, "final_loss"), 2),
-               "{:.4f}".format(old[0]["max_accuracy"]),
-               "{:.3f}".format(mean(generated))] + cost_cells(new))
-    return table(["step", "best run"] + ["iterations to " + level for level in LEVELS]
-                 + ["spread of the last 20 tests", "training accuracy at the end",
-                    "test loss at the end", "TensorFlow 1.15.5", "generated digits", "time",
-                    "memory"], rows) + "\n" + versions(
-                        runs_of(SCRIPTS[0], NEWEST)[0]) + "; the panels computed, no display.\n"
+               estimate(values_of(new, "final_loss"), 2)])
+        elsewhere.append(
+            [number_of(script), "{:.4f}".format(old[0]["max_accuracy"]),
+             "{:.3f}".format(mean(generated))] + cost_cells(new))
+    return table(
+        ["step", "best run"] + ["iterations to " + level for level in LEVELS]
+        + ["spread of the last 20 tests", "training accuracy", "test loss at the end"], learning
+    ) + "\n" + table(
+        ["step", "max with TensorFlow 1.15.5", "max with generated digits", "time", "memory"],
+        elsewhere) + "\n" + versions(
+            runs_of(SCRIPTS[0], NEWEST)[0]) + "; the panels computed, no display.\n"
 
 
 def edit_row(name, runs):
@@ -312,22 +315,19 @@ def slow_start_words():
 
 
 def start_words():
-    """What the networks are like before the first step: for docs/results.md."""
+    """What the networks are like before the first step, in two tables: for docs/results.md."""
     with open(START) as file:
         start = json.load(file)
-    rows = [[number_of(name)] + ["{:.2g}".format(value) for value in start[name]["gradients"]]
-            + ["{:,.0f}".format(start[name]["gradients"][-1] / start[name]["gradients"][0])]
-            + ["{:.0f} %".format(100 * value) for value in start[name]["active"]]
-            + ["{:.0f} to {:.0f} %".format(100 * min(start[name]["active_with_biases_0"]),
-                                           100 * max(start[name]["active_with_biases_0"]))]
-            for name in (SCRIPTS[1], SCRIPTS[2])]
-    for row in rows[:1]:
-        row[7:] = ["", "", "", "", ""]
+    relu = start[SCRIPTS[2]]
+    gradients = [[number_of(name)] + ["{:.2g}".format(value) for value in start[name]["gradients"]]
+                 + ["{:,.0f}".format(start[name]["gradients"][-1] / start[name]["gradients"][0])]
+                 for name in (SCRIPTS[1], SCRIPTS[2])]
+    active = [[words] + ["{:.0f} %".format(100 * share) for share in relu[field]]
+              for words, field in (("0.1, as in 2.1", "active"), ("0", "active_with_biases_0"))]
     return table(
-        ["step"] + ["gradient of W{}".format(k) for k in range(1, 6)] + ["W5 to W1"]
-        + ["Y{} active".format(k) for k in range(1, 5)] + ["with biases of 0"], rows) + (
-            "\n{} of the 784 pixels are 0 in all 60,000 training digits, so {} of the 7,840 weights"
-            " of 1.0 stay 0.\n".format(start["never_inked"], 10 * start["never_inked"]))
+        ["gradient of"] + ["W{}".format(k) for k in range(1, 6)] + ["W5 to W1"], gradients
+    ) + "\n" + table(
+        ["active, with biases of"] + ["Y{}".format(k) for k in range(1, 5)], active)
 
 
 def lesson_words():
