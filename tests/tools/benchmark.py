@@ -18,7 +18,7 @@ import contextlib
 import json
 import os
 import random
-import runpy
+import re
 import shutil
 import signal
 import statistics
@@ -29,7 +29,9 @@ import threading
 import time
 
 import paths  # noqa: F401
-from series import ROOT, SCRIPTS, number_of
+from screens import virtual_screen
+from scripts import built, script_text, text_only_lines
+from series import SCRIPTS, number_of
 
 KEYS = 50
 
@@ -67,11 +69,15 @@ def press_keys(count, pause):
         subprocess.call(["xdotool", "key", random.choice("0123456789")])
 
 
-def measure(script, iterations, rounds, started):
-    """Runs in the script's own process; prints a JSON line with what was measured."""
-    import tensorflowvisu
-    tensorflowvisu.DATA = os.getcwd()
-    animate = tensorflowvisu.MnistDataVis.animate
+def measure(script, most, rounds, started):
+    """Measures one script in this process; prints a JSON line."""
+    names = built(script)
+    ready = time.time() - started
+    datavis, training_step = names["datavis"], names["training_step"]
+    call = text_only_lines(script_text(script))[0]
+    last, train_every, test_every = map(
+        int, re.search(r"(\d+) \+ 1, (\d+), (\d+)", call).groups())
+    n = min(last + 1, most)
     drawn, redrawn = [], []
 
     def watch(figure, slow):
@@ -83,85 +89,79 @@ def measure(script, iterations, rounds, started):
         if slow:
             figure.canvas.blit = lambda box=None: (time.sleep(0.1), blit(box))
 
-    def in_window(self, compute_step, iterations, *arguments, slow=False, **options):
+    def animate(step, iterations):
+        datavis.animate(step, iterations, train_every, test_every, more_tests_at_start=True)
+
+    def in_window(slow=False):
         """A run in the window, which is closed at the end; returns the seconds of the training."""
         times = []
 
         def step(i, update_test_data, update_train_data):
             if not times:
-                watch(self.figure, slow)
+                watch(datavis.figure, slow)
                 times.append(time.monotonic())
-            compute_step(i, update_test_data, update_train_data)
-            if i == iterations - 1:
+            training_step(i, update_test_data, update_train_data)
+            if i == n - 1:
                 times.append(time.monotonic())
                 threading.Thread(target=close).start()
 
         def close():
             # The last update is drawn before the window closes.
-            while not self.figure.texts[0].get_text().startswith("finished"):
+            while not datavis.figure.texts[0].get_text().startswith("finished"):
                 time.sleep(0.05)
-            subprocess.call(["xdotool", "search", "--name", "^mnist_", "windowfocus"])
+            subprocess.call(["xdotool", "search", "--name", "^benchmark", "windowfocus"])
             subprocess.call(["xdotool", "key", "q"])
 
-        animate(self, step, iterations, *arguments, **options)
+        animate(step, n)
         return times[1] - times[0]
 
-    def instead(self, compute_step, all_iterations, *arguments, **options):
-        ready = time.time() - started
-        n = min(iterations, all_iterations)
-        train_every, test_every = arguments[:2]
-        schedule = [(i, i % test_every == 0 or i < test_every and i % train_every == 0,
-                     i % train_every == 0) for i in range(n)]
-        names = compute_step.__globals__
-        compute_step(0, True, True)
-        bare_loop(names, schedule[:50])
-        loops = {"bare": [], "text": [], "window": [], "slow": []}
-        rates = []
-        for _ in range(rounds):
-            begin = time.monotonic()
-            bare_loop(names, schedule)
-            loops["bare"].append(time.monotonic() - begin)
-            begin = time.monotonic()
-            for step in schedule:
-                compute_step(*step)
-            loops["text"].append(time.monotonic() - begin)
-            del drawn[:]
-            loops["window"].append(in_window(self, compute_step, n, *arguments, **options))
-            rates.append(len(drawn) / loops["window"][-1])
-            loops["slow"].append(in_window(self, compute_step, n, *arguments, slow=True, **options))
-        updates = sum(1 for step in schedule if step[1] or step[2])
+    schedule = [(i, i % test_every == 0 or i < test_every and i % train_every == 0,
+                 i % train_every == 0) for i in range(n)]
+    training_step(0, True, True)
+    bare_loop(names, schedule[:50])
+    loops = {"bare": [], "text": [], "window": [], "slow": []}
+    rates = []
+    for _ in range(rounds):
+        begin = time.monotonic()
+        bare_loop(names, schedule)
+        loops["bare"].append(time.monotonic() - begin)
+        begin = time.monotonic()
+        for step in schedule:
+            training_step(*step)
+        loops["text"].append(time.monotonic() - begin)
+        del drawn[:]
+        loops["window"].append(in_window())
+        rates.append(len(drawn) / loops["window"][-1])
+        loops["slow"].append(in_window(slow=True))
+    updates = sum(1 for step in schedule if step[1] or step[2])
 
-        # Keys, while the training goes on.
-        sender = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "--press", str(KEYS)],
-            stdout=subprocess.PIPE, universal_newlines=True)
-        pressed = []
-        more = 10 ** 9
+    # Keys, while the training goes on.
+    sender = subprocess.Popen(
+        [sys.executable, os.path.abspath(__file__), "--press", str(KEYS)],
+        stdout=subprocess.PIPE, universal_newlines=True)
+    pressed = []
 
-        def until_all_pressed(i, update_test_data, update_train_data):
-            if not i:
-                watch(self.figure, slow=False)
-            compute_step(i, update_test_data, update_train_data)
-            if sender.poll() is not None and not pressed:
-                pressed.extend(float(line) for line in sender.stdout)
-                os.kill(os.getpid(), signal.SIGINT)
+    def until_all_pressed(i, update_test_data, update_train_data):
+        if not i:
+            watch(datavis.figure, slow=False)
+        training_step(i, update_test_data, update_train_data)
+        if sender.poll() is not None and not pressed:
+            pressed.extend(float(line) for line in sender.stdout)
+            os.kill(os.getpid(), signal.SIGINT)
 
-        del redrawn[:]
-        with contextlib.suppress(SystemExit):
-            animate(self, until_all_pressed, more, *arguments, **options)
-        answers = sorted(min([done for done in redrawn if done > begin] or [float("inf")]) - begin
-                         for begin in pressed)
-        # A key that was pressed before the window had the focus answers to nothing.
-        assert len(redrawn) >= len(pressed) and answers[-1] < 10, answers
-        import resource
-        print("measured " + json.dumps({
-            "iterations": n, "updates": updates, "ready": ready, "rates": rates, "loops": loops,
-            "answer": statistics.median(answers), "worst": answers[-1],
-            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "versions": [tensorflowvisu.tf.__version__, sys.modules["matplotlib"].__version__]}))
-
-    tensorflowvisu.MnistDataVis.animate = instead
-    runpy.run_path(os.path.join(ROOT, script), run_name="__main__")
+    del redrawn[:]
+    with contextlib.suppress(SystemExit):
+        animate(until_all_pressed, 10 ** 9)
+    answers = sorted(min([done for done in redrawn if done > begin] or [float("inf")]) - begin
+                     for begin in pressed)
+    # A key that was pressed before the window had the focus answers to nothing.
+    assert 2 * len(redrawn) > len(pressed) and answers[-1] < 10, answers
+    import resource
+    print("measured " + json.dumps({
+        "iterations": n, "updates": updates, "ready": ready, "rates": rates, "loops": loops,
+        "answer": statistics.median(answers), "worst": answers[-1],
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "versions": [names["tf"].__version__, sys.modules["matplotlib"].__version__]}))
 
 
 def main():
@@ -182,19 +182,23 @@ def main():
         return
 
     environment = dict(os.environ, MPLBACKEND=os.environ.get("MPLBACKEND", "TkAgg"))
-    server = None
-    if not environment.get("DISPLAY"):
-        if not shutil.which("Xvfb"):
-            sys.exit("There is no display; install Xvfb and xdotool to measure on a virtual one.")
-        environment["DISPLAY"] = ":79"
-        server = subprocess.Popen(["Xvfb", ":79", "-screen", "0", "1600x1000x24"],
-                                  stderr=subprocess.DEVNULL)
-        time.sleep(1)
+    with contextlib.ExitStack() as stack:
+        if not environment.get("DISPLAY"):
+            if not shutil.which("Xvfb"):
+                sys.exit("There is no display; install Xvfb and xdotool to measure on a virtual"
+                         " one.")
+            environment["DISPLAY"] = stack.enter_context(virtual_screen())
+        compare(arguments, environment)
+
+
+def compare(arguments, environment):
+    """Prints a line of the table for each script."""
     print("| script | steps | bare s | text s | window s | text / bare | window / text |"
           " slow display / text | drawings/s | key ms | worst ms | start s | MB |")
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for script in arguments.scripts:
         with tempfile.TemporaryDirectory() as folder:
+            environment["TENSORFLOWVISU_DATA"] = folder
             done = subprocess.run(
                 [sys.executable, os.path.abspath(__file__), "--iterations",
                  str(arguments.iterations), "--rounds", str(arguments.rounds), "--measure", script,
@@ -215,8 +219,6 @@ def main():
                   ratio(slow, text), statistics.median(m["rates"]), 1000 * m["answer"],
                   1000 * m["worst"], m["ready"], m["memory"]), flush=True)
     print("\nTensorFlow {}, matplotlib {}".format(*m["versions"]))
-    if server:
-        server.terminate()
 
 
 if __name__ == "__main__":
