@@ -16,7 +16,9 @@ Import this module before TensorFlow: it keeps TensorFlow's start-up lines away.
 
 import collections
 import contextlib
+import difflib
 import gc
+import hashlib
 import io
 import logging
 import numbers
@@ -28,6 +30,7 @@ import subprocess
 import sys
 import threading
 import time
+import tokenize
 
 import matplotlib
 import matplotlib.style
@@ -293,55 +296,201 @@ def _part_of(path):
 
 # ---------- The run before ----------
 
-# The folder in which a run leaves its curves for the next one.
+# The folder in which a run leaves its curves, and its text, for the next one.
 DATA = os.environ.get("TENSORFLOWVISU_DATA") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "data")
 
+# Standard deviations of the maximal test accuracy over seeds: python tests/tools/tables.py write
+_SPREADS = {
+    "mnist_1.0_softmax": 0.0006,
+    "mnist_2.0_five_layers_sigmoid": 0.0009,
+    "mnist_2.1_five_layers_relu_lrdecay": 0.0007,
+    "mnist_2.2_five_layers_relu_lrdecay_dropout": 0.0004,
+    "mnist_3.0_convolutional": 0.0009,
+    "mnist_3.1_convolutional_bigger_dropout": 0.0005,
+}
+
 # The first line of last_run.csv; a file with another one is not ours.
-_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}"
+_HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}; text: {}"
+_LONGEST_TEXT = 10 ** 5  # Bytes; a longer script would take its time to compare.
+_MOST_LINES = 12  # Of a diff, on the console.
+
+
+class _RunBefore:
+    """The run before, as it lies in the folder, and what this run leaves there for the next one.
+
+    last_run.csv has the curves and last_run.py the text of the script, as it was at the start of
+    its run. While there is a file last_run.kept, no run replaces them. Nothing here is worth a
+    run, so nothing here raises.
+    """
+
+    def __init__(self):
+        self.name = self.test = None  # Its script, and the rows of its test curve.
+        self._files = self._own_files = None  # The contents of both files, of that run and of this.
+        self._digits = _digits()
+        self._time = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._text = b""
+        with contextlib.suppress(Exception):  # Code that is typed has no text.
+            with open(sys.modules["__main__"].__file__, "rb") as file:
+                text = file.read(_LONGEST_TEXT + 1)
+            self._text = text if len(text) <= _LONGEST_TEXT else b""
+        with contextlib.suppress(Exception):
+            self._read()
+
+    def _read(self):
+        with open(_data_file("csv"), "rb") as file:
+            # A file of ours has a line for every update; one that is far larger is another's.
+            table = file.read(10 ** 8)
+        lines = table.decode().split("\n")
+        found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 5), lines[0])
+        if not found or found.group(4) != self._digits or lines[-1]:
+            return
+        rows = np.array([line.split(",") for line in lines[2:-1]], float)
+        test = rows[np.isfinite(rows[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
+        if not len(test):
+            return
+        self.name, self._moment, self.test = found.group(1), found.group(2), test
+        text = b""
+        with contextlib.suppress(OSError), open(_data_file("py"), "rb") as file:
+            text = file.read(_LONGEST_TEXT)
+        # Two runs at once may have left the curves of one and the text of the other.
+        self._files = table, text if _checksum(text) == found.group(5) else b""
+
+    @property
+    def kept(self):
+        """Whether the user has this run before stay, whatever runs come."""
+        return os.path.exists(_data_file("kept"))
+
+    def toggle_kept(self):
+        """Keeps the run before that is shown, or lets the next run take its place."""
+        with contextlib.suppress(OSError):
+            if self.kept:
+                os.remove(_data_file("kept"))
+            elif self.test is not None:
+                open(_data_file("kept"), "w").close()
+            else:
+                _console.say("there is no run before to keep.")
+        self._write_files()
+
+    def leave(self, frame):
+        """Leaves the curves and the text of this run for the next one."""
+        with contextlib.suppress(Exception):
+            if len(frame.test):
+                self._own_files = self._table(frame), self._text
+                self._write_files()
+
+    def _write_files(self):
+        """Puts the run that the next one is to see into the folder, once this one has ended."""
+        with contextlib.suppress(Exception):
+            if self._own_files is None or self.kept and self._files is None:
+                return
+            os.makedirs(DATA, exist_ok=True)
+            for kind, content in zip(("csv", "py"), self._files if self.kept else self._own_files):
+                # Renamed only when it is whole, so that no other run ever reads half a file.
+                with _part_of(_data_file(kind)) as part:
+                    with open(part, "wb") as file:
+                        file.write(content)
+                    os.replace(part, _data_file(kind))
+
+    def _table(self, frame):
+        """The content of last_run.csv."""
+        x = np.union1d(frame.training[:, 0], frame.test[:, 0])
+        table = np.full([len(x), 5], np.nan)
+        table[:, 0] = x
+        table[np.searchsorted(x, frame.training[:, 0]), 1:3] = frame.training[:, 1:]
+        table[np.searchsorted(x, frame.test[:, 0]), 3:5] = frame.test[:, 1:]
+        header = _HEADER.format(_script_name(), self._time, tf.__version__, self._digits,
+                                _checksum(self._text))
+        file = io.BytesIO()
+        np.savetxt(file, table, fmt="%.9g", delimiter=",", encoding="utf-8", header=header
+                   + "\niteration, training accuracy, training loss, test accuracy, test loss")
+        return file.getvalue()
+
+    def say_changes(self):
+        """Says which lines of code differ from those of the run before."""
+        with contextlib.suppress(Exception):
+            if not self._files or not self._files[1] or not self._text:
+                return
+            day, clock = self._moment.split()
+            moment = clock[:5] if day == self._time.split()[0] else day
+            run = f"the run before ({self.name}.py, {moment})"
+            best = f"max test accuracy {self.test[:, 1].max():.4f}"
+            before, now = (_code_lines(text) for text in (self._files[1], self._text))
+            changes = [line for line in difflib.unified_diff(before, now, "", "", "", "", 0)
+                       if not line.startswith(("---", "+++", "@@"))]
+            if not changes:
+                _console.say(f"the same code as in {run}, {best}; what differs now is luck.")
+            elif len(changes) <= _MOST_LINES:
+                _console.say("\n    ".join([f"since {run}, {best}:"] + changes))
+            else:
+                tool = "git diff --no-index" if sys.platform == "win32" else "diff"
+                paths = _short_path(_data_file("py")), _short_path(sys.modules["__main__"].__file__)
+                _console.say(f"since {run}, {best}: {len(changes)} lines of code differ"
+                             f" ({tool} {paths[0]} {paths[1]}).")
+
+    def say_effect(self, frame):
+        """Says what has come of the changes."""
+        with contextlib.suppress(Exception):
+            if self.test is None or not len(frame.test):
+                return
+            parts = []
+            for words, column, look, digits in (
+                    ("max test accuracy", 1, np.nanmax, 4), ("at the end", 1, lambda a: a[-1], 4),
+                    ("lowest test loss", 2, np.nanmin, 2)):
+                now, then = look(frame.test[:, column]), look(self.test[:, column])
+                parts.append(f"{words} {now:.{digits}f} after {then:.{digits}f}:"
+                             f" {now - then:+.{digits}f}")
+                if look is np.nanmax:
+                    parts[0] += _verdict(abs(now - then), self.name, _script_name())
+            _console.say("; ".join(parts) + ".")
+
+
+def _data_file(kind):
+    return os.path.join(DATA, "last_run." + kind)
 
 
 def _digits():
     """Which digits the script uses; runs on different ones are not compared."""
-    if _loaded_digits() is None:
-        return "its own"
-    return "generated" if _loaded_digits().generated else "MNIST"
+    digits = _loaded_digits()
+    return digits.checksum if digits else "those of " + _script_name()
 
 
-def _keep_run(frame):
-    """Leaves the curves of a run for the next one; where that cannot be, there are none."""
-    if not len(frame.test):
-        return
-    x = np.union1d(frame.training[:, 0], frame.test[:, 0])
-    table = np.full([len(x), 5], np.nan)
-    table[:, 0] = x
-    table[np.searchsorted(x, frame.training[:, 0]), 1:3] = frame.training[:, 1:]
-    table[np.searchsorted(x, frame.test[:, 0]), 3:5] = frame.test[:, 1:]
-    header = _HEADER.format(_script_name(), time.strftime("%Y-%m-%d %H:%M:%S"), tf.__version__,
-                            _digits())
-    path = os.path.join(DATA, "last_run.csv")
-    with contextlib.suppress(Exception):  # No comparison is worth a run.
-        os.makedirs(DATA, exist_ok=True)
-        with _part_of(path) as part:
-            np.savetxt(part, table, fmt="%.9g", delimiter=",", encoding="utf-8", header=header
-                       + "\niteration, training accuracy, training loss, test accuracy, test loss")
-            os.replace(part, path)
+def _checksum(text):
+    return hashlib.sha256(text).hexdigest()[:16] if text else "none"
 
 
-def _run_before():
-    """The run before: its script and the rows of its test curves; None without one like this."""
-    try:
-        with open(os.path.join(DATA, "last_run.csv"), encoding="utf-8") as file:
-            # A file of ours has a line for every update; one that is far larger is another's.
-            lines = file.read(10 ** 8).split("\n")
-        found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 4), lines[0])
-        if not found or found.group(4) != _digits() or lines[-1]:
-            return None
-        table = np.array([line.split(",") for line in lines[2:-1]], float)
-        test = table[np.isfinite(table[:, [0, 3]]).all(axis=1)][:, [0, 3, 4]]
-    except (OSError, ValueError, IndexError):
-        return None
-    return (found.group(1), test) if len(test) else None
+def _code_lines(text):
+    """The lines of a Python text without comments, docstrings and blank lines."""
+    lines = text.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    with contextlib.suppress(tokenize.TokenError, SyntaxError):
+        tokens = list(tokenize.tokenize(io.BytesIO(text).readline))
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:]):
+            (row, column), (last, _) = token.start, token.end
+            if token.type == tokenize.COMMENT:
+                lines[row - 1] = lines[row - 1][:column]
+            elif (token.type == tokenize.STRING and after.type == tokenize.NEWLINE
+                    and before.type not in (tokenize.NAME, tokenize.OP, tokenize.STRING)):
+                lines[row - 1:last] = [""] * (last - row + 1)
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def _short_path(path):
+    """A path for the user's shell, from the working folder where it lies below that."""
+    path = os.path.abspath(path)
+    short = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
+    return f'"{short}"' if " " in short else short
+
+
+def _verdict(difference, *scripts):
+    """Whether two runs differ by more than chance, as far as the spread of a script is known.
+
+    The difference of two single runs has the spread of both; twice that is seldom exceeded.
+    """
+    known = [_SPREADS[script] for script in scripts if script in _SPREADS]
+    if not known:
+        return ""
+    chance = 2 * np.hypot(known[0], known[-1])
+    return ", more than chance" if difference > chance else ", within chance"
 
 
 # ---------- The run ----------
@@ -388,14 +537,13 @@ class _Run:
         self._schedule = schedule
         self.iterations = schedule.iterations
         self._snapshot = snapshot
-        self._compares = compares
         self._go = threading.Event()
         self._go.set()
         self._leaves = False  # The thread of the training is to end, and the run is not.
         self._seconds = 0.0
         self._recent = collections.defaultdict(lambda: collections.deque(maxlen=25))
         self._done = 0
-        self.before = _run_before() if compares else None
+        self.before = _RunBefore() if compares else None
         self.frame = snapshot()
         self.closed = False  # The user has closed the panels, or a step has raised.
         self.error = None  # What a step has raised.
@@ -430,8 +578,11 @@ class _Run:
                 on_update()
         _console.progress([])
         if not self._leaves or self.closed or self._done == self.iterations:
-            if self._compares and 2 * self._done >= self.iterations and not self.over.is_set():
-                _keep_run(self.frame)
+            if self.before and not self.over.is_set():
+                if 2 * self._done >= self.iterations:
+                    self.before.leave(self.frame)
+                if self._done == self.iterations:
+                    self.before.say_effect(self.frame)
             self.over.set()
 
     @contextlib.contextmanager
@@ -533,6 +684,7 @@ class _Run:
 
     def status_parts(self):
         """How far the training is, or what came of it, in parts, the most important one first."""
+        kept = ["run before kept: k lets it go"] if self.before and self.before.kept else []
         if self.over.is_set():
             word = "finished" if self._done == self.iterations else "stopped"
             parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
@@ -542,9 +694,9 @@ class _Run:
                 # A float32 is shown with its own digits, as the scripts print it.
                 parts.append(f"max test {'accuracy' if title == _TITLES[0] else title}"
                              f" {np.float32(test.max())!s}")
-                if self.before:
-                    parts[1] += f" (run before: {self.before[1][:, 1].max():.4f})"
-            return parts
+                if self.before and self.before.test is not None:
+                    parts[1] += f" (run before: {self.before.test[:, 1].max():.4f})"
+            return parts + kept
         parts = [f"iteration {max(0, self._done - 1):,} of {self.iterations - 1:,}"]
         digits = _loaded_digits()
         if digits:
@@ -557,7 +709,7 @@ class _Run:
             seconds = self._seconds_left()
             parts += [_duration(seconds) + " left",
                       f"{(self.iterations - self._done) / max(seconds, 1e-9):,.0f} iterations/s"]
-        return parts
+        return parts + kept
 
     def _seconds_left(self):
         """How long the rest takes, where each kind of step takes as long as in the recent past.
@@ -780,9 +932,9 @@ class _CurvesPanel(_RowsPanel):
         self.column = number
         # The run before stands still, so it is part of the background, behind everything else.
         self._before = []
-        if before:
-            name, test = before
-            name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", name)
+        if before and before.test is not None:
+            test = before.test
+            name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", before.name)
             self._before = self.axes.plot(
                 test[:, 0], test[:, self.column], color=_BEFORE_COLOR, linewidth=1, zorder=1,
                 label="test, run before ({})".format(name if len(name) < 15 else name[:13] + "…"))
@@ -929,7 +1081,7 @@ class _Dashboard:
     """The six panels and the status line, on a matplotlib figure of any backend.
 
     frame   what is shown at first
-    before  the run before, or None
+    before  the run before, a _RunBefore or None
     end     the last iteration of the run
     colors  those of panels 4 and 5
     """
@@ -1249,6 +1401,8 @@ def _connect(dashboard, run):
         key = {"escape": "0", "space": " "}.get(event.key, event.key)
         if key == " ":
             run.toggle_pause()
+        elif key == "k" and run.before:
+            run.before.toggle_kept()
         elif key in matplotlib.rcParams["keymap.quit"]:
             run.close()
             canvas.stop_event_loop()
@@ -1786,6 +1940,8 @@ class MnistDataVis:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)
         self._run = run = _Run(compute_step, schedule, lambda: self.frame, self._keeps_run)
+        if run.before:
+            run.before.say_changes()
         place, *more = (as_movie, movie) if movie else _find_place()
         with _plain_style(), run.signals(place is in_notebook):
             _show(place, run, self._make_dashboard, *more)
