@@ -437,7 +437,8 @@ class _RunBefore:
             for words, column, look, digits in (
                     ("max test accuracy", 1, np.nanmax, 4), ("at the end", 1, lambda a: a[-1], 4),
                     ("lowest test loss", 2, np.nanmin, 2)):
-                now, then = look(frame.test[:, column]), look(self.test[:, column])
+                now, then = (round(float(look(test[:, column])), digits)
+                             for test in (frame.test, self.test))
                 parts.append(f"{words} {now:.{digits}f} after {then:.{digits}f}:"
                              f" {now - then:+.{digits}f}")
                 if look is np.nanmax:
