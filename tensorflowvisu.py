@@ -277,9 +277,18 @@ def _script_name():
     return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
 
 
+_reader = [None, None]  # The digits that the loader has read last, and the script that had them.
+
+
 def _loaded_digits():
-    """What the loader has read last; None without the loader, which this module does not need."""
-    return getattr(sys.modules.get("mnistdata"), "latest", None)
+    """What the loader has read for this script; None without it, for this module does not need it.
+
+    In a notebook, digits that another script has read may still be there.
+    """
+    digits = getattr(sys.modules.get("mnistdata"), "latest", None)
+    if digits is not _reader[0]:
+        _reader[:] = digits, _script_name()
+    return digits if _reader[1] == _script_name() else None
 
 
 @contextlib.contextmanager
@@ -308,6 +317,10 @@ _SPREADS = {
     "mnist_2.2_five_layers_relu_lrdecay_dropout": 0.0004,
     "mnist_3.0_convolutional": 0.0009,
     "mnist_3.1_convolutional_bigger_dropout": 0.0005,
+    "mnist_3.2_one_cycle": 0.0006,
+    "mnist_4.0_batchnorm": 0.0002,
+    "mnist_4.1_augmentation": 0.0003,
+    "mnist_5.0_recurrent": 0.0001,
 }
 
 # The first line of last_run.csv; a file with another one is not ours.

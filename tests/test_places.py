@@ -197,7 +197,7 @@ def test_which_runs_leave_their_curves(tmp_path):
         "without | finished | False | 2 | script: mnist_2.0_five_layers_sigmoid",
         "whole | finished | True | 3 | script: live",
         "late | 130 | True | 3 | script: live",
-        "['last_run.csv']"]
+        "['last_run.csv', 'last_run.py']"]
     assert "max test accuracy 0.9 (run before: 0.8000)" in done.stderr
     assert "max test accuracy 0.9 (run before: 0.9000)" in done.stderr
     # Nothing is said where nothing could be left.
@@ -228,7 +228,7 @@ def test_two_processes_at_once(tmp_path):
     for process in processes:
         _, errors = process.communicate(timeout=100)
         assert process.returncode == 0, errors
-    assert os.listdir(str(data_of(tmp_path))) == ["last_run.csv"]
+    assert sorted(os.listdir(str(data_of(tmp_path)))) == ["last_run.csv", "last_run.py"]
 
 
 # ---------- Movies ----------

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+
 from conftest import ROOT, environment, run_python
 
 # A script whose curves follow from one number; it has comments and docstrings, as they may change.

@@ -41,7 +41,7 @@ print("max test accuracy: " + str(datavis.get_max_test_accuracy()), flush=True)
 
 # What a run on digits of its own leaves: its lines are as the next run reads them.
 RUN_BEFORE = """# script: mnist_2.0_five_layers_sigmoid; time: 2026-01-02 03:04:05; \
-TensorFlow: 1.15.5; digits: its own
+TensorFlow: 1.15.5; digits: those of live; text: none
 # iteration, training accuracy, training loss, test accuracy, test loss
 0,0.1,99,0.1,95
 50,0.5,60,nan,nan

@@ -350,6 +350,16 @@ def replaced(text, name, content):
     return text[:at] + content + text[text.index(end, at):]
 
 
+def spreads():
+    """The standard deviations of the maximum over seeds, for the panels' word on chance."""
+    lines = []
+    for script in SCRIPTS + list(NEXT_STEPS):
+        values = values_of(runs_of(script, NEWEST), "max_accuracy")
+        if len(values) > 1:
+            lines.append('    "{}": {:.4f},\n'.format(script[:-3], deviation(values)))
+    return "".join(lines)
+
+
 def documents():
     """The documents with the recorded figures in them: path -> text."""
     texts = {script: with_block(script, read(script)) for script in SCRIPTS}
@@ -365,6 +375,8 @@ def documents():
     texts["docs/results.md"] = replaced(text, "start", start_words())
     texts["docs/versions.md"] = replaced(
         read("docs/versions.md"), "versions", table(*seen_table()))
+    texts["tensorflowvisu.py"] = re.sub(
+        r"(?<=^_SPREADS = \{\n).*?(?=^\})", spreads(), read("tensorflowvisu.py"), flags=re.M | re.S)
     text = read("docs/lesson.md")
     for name, words in lesson_words().items():
         text = replaced(text, name, words)
