@@ -3,18 +3,15 @@
 import os
 import signal
 
-import numpy as np
 import pytest
 
-from digits import write_digits, write_idx  # noqa: F401
-from live import RUN_BEFORE, data_of, live_script  # noqa: F401
-from processes import environment, missing, need, on_terminal, run_python, wait_until  # noqa: F401
+from digits import write_digits
+from loading import alone, drawn, folder, mirrors  # noqa: F401
+from processes import need
 from screens import virtual_screen
-from scripts import script_from_diff, script_text  # noqa: F401
-from series import ROOT, SCRIPTS  # noqa: F401
+from series import ROOT
 
 pytest.register_assert_rewrite("checks")
-TESTS = os.path.dirname(os.path.abspath(__file__))
 LAST_RUN = os.path.join(ROOT, "data", "last_run.csv")
 
 
@@ -106,18 +103,18 @@ def last_run_of_the_user():
 @pytest.fixture(scope="session")
 def small_digits(tmp_path_factory):
     """A folder with a small set of digits, for MNIST_DATA."""
-    folder = tmp_path_factory.mktemp("digits")
-    write_digits(folder, 3000, 1000)
-    return str(folder)
+    place = tmp_path_factory.mktemp("digits")
+    write_digits(place, 3000, 1000)
+    return str(place)
 
 
 @pytest.fixture(scope="session")
 def real_mnist():
     """The folder with the real MNIST, where it is at hand."""
-    folders = [os.environ.get("MNIST_DATA"), os.path.join(ROOT, os.pardir, "shared", "mnist")]
-    for folder in folders:
-        if folder and os.path.exists(os.path.join(folder, "t10k-labels-idx1-ubyte.gz")):
-            return os.path.abspath(folder)
+    places = [os.environ.get("MNIST_DATA"), os.path.join(ROOT, os.pardir, "shared", "mnist")]
+    for place in places:
+        if place and os.path.exists(os.path.join(place, "t10k-labels-idx1-ubyte.gz")):
+            return os.path.abspath(place)
     pytest.skip("real MNIST is not at hand: set MNIST_DATA to its folder")
 
 
@@ -143,7 +140,3 @@ def dense_screen():
     need("Xvfb", "xdotool")
     with virtual_screen(dpi=144) as name:
         yield name
-
-
-def random_state():
-    return np.random.RandomState(7)

@@ -11,7 +11,9 @@ import time
 
 import pytest
 
-from conftest import ROOT, environment, script_from_diff, wait_until
+from processes import environment, wait_until
+from scripts import script_from_diff
+from series import ROOT
 
 NAME = "mnist_6.0_distributed.py"
 

@@ -19,8 +19,10 @@ import zlib
 import pytest
 
 import mnistdata
-from conftest import environment, missing, run_python, wait_until
-from loading import NAMES, OK, alone, answer, content_of, drawn, folder, loader, mirrors, sends  # noqa: F401
+from loading import NAMES, OK, answer, content_of, loader, sends
+from processes import environment, missing, run_python, wait_until
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 BOMB = gzip.compress(bytes(10 ** 8), 1) + b"\0" * 1000  # The loader stops at 48 MB of it.
 NOISE = b"0123456789abcdef" * 4096

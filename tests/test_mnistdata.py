@@ -11,8 +11,10 @@ import pytest
 
 import loading
 import mnistdata
-from conftest import write_digits, write_idx
-from loading import NAMES, alone, content_of, drawn, folder, mirrors  # noqa: F401
+from digits import write_digits, write_idx
+from loading import NAMES, content_of
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def classes(sets):

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from conftest import live_script
+from live import live_script
 from notebooks import errors, execute, pictures, text_of
 from scripts import shortened
 from series import ROOT, SCRIPTS

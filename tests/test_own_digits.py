@@ -15,15 +15,10 @@ from PIL import Image
 
 import mnistdata
 import next_steps
-from conftest import (
-    ROOT,
-    environment,
-    need,
-    random_state,
-    script_from_diff,
-    wait_until,
-    write_digits,
-)
+from digits import random_state, write_digits
+from processes import environment, need, wait_until
+from scripts import script_from_diff
+from series import ROOT
 
 NAME = "mnist_7.0_own_digits.py"
 

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 import mnistdata
 import tensorflowvisu
-from conftest import random_state, run_python
+from digits import random_state
+from processes import run_python
 from tensorflowvisu import MnistDataVis, probability_distribution, tf_format_mnist_images
 
 tf = tensorflowvisu.tf

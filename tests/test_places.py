@@ -15,18 +15,9 @@ import numpy as np
 import pytest
 
 import tensorflowvisu
-from conftest import (
-    ROOT,
-    RUN_BEFORE,
-    data_of,
-    environment,
-    live_script,
-    need,
-    on_terminal,
-    run_python,
-    wait_until,
-)
-from processes import module
+from live import RUN_BEFORE, data_of, live_script
+from processes import environment, module, need, on_terminal, run_python, wait_until
+from series import ROOT
 
 LABEL = "test, run before (2.0)"
 

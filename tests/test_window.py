@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from conftest import environment, live_script, need, wait_until
+from live import live_script
+from processes import environment, need, wait_until
 from scripts import start_script
 
 # What a test can ask of a run. It is looked at after every drawing, by the thread that draws, and

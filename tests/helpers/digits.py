@@ -3,6 +3,8 @@
 import os
 import struct
 
+import numpy as np
+
 import mnistdata
 
 
@@ -20,3 +22,8 @@ def write_digits(folder, train, test):
     names = list(mnistdata.SHA256)
     for name, array in zip(names, (images[:train], labels[:train], images[train:], labels[train:])):
         write_idx(os.path.join(str(folder), name), array)
+
+
+def random_state():
+    """Random numbers that are the same in every run of a test."""
+    return np.random.RandomState(7)

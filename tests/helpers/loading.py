@@ -77,7 +77,7 @@ class Mirror:
         self._server.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def alone(monkeypatch, tmp_path):
     """No MNIST_DATA, no Keras copy, no mirror, unless a test sets them; few generated digits."""
     monkeypatch.delenv("MNIST_DATA", raising=False)
