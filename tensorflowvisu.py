@@ -21,9 +21,9 @@ import gc
 import hashlib
 import io
 import logging
-import numbers
 import os
 import re
+import reprlib
 import signal
 import socket
 import subprocess
@@ -40,7 +40,6 @@ from matplotlib.backend_bases import NavigationToolbar2, key_press_handler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -102,6 +101,49 @@ with _without_start_up_lines():
         tf.config.list_physical_devices()
 
 
+# ---------- Arguments ----------
+
+def _numbers(name, value):
+    """An argument that has to be numbers, as an array."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "bV":  # True and False, and TensorFlow's bfloat16.
+            array = array.astype(np.float32)
+    except Exception:  # Tensors of a graph raise what they like.
+        array = np.array(None)
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"{name} must be numeric, not {reprlib.repr(value)}.")
+    return array
+
+
+def _number(name, value):
+    """An argument that has to be one number; an array of one element counts as one."""
+    array = _numbers(name, value)
+    if array.size != 1:
+        raise ValueError(f"{name} must be one number, not an array {list(array.shape)}.")
+    return array.reshape(1)[0]
+
+
+def _whole_number(name, value, least=1):
+    """An argument that has to be a whole number, as an int."""
+    number = float(_number(name, value))
+    if isinstance(value, bool) or not number.is_integer() or number < least:
+        raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}.")
+    return int(number)
+
+
+def _image(name, value):
+    """An image as uint8 [height, width, 1, 3 or 4]; a copy, for its owner may change it."""
+    image = _numbers(name, value)
+    image = image[..., None] if image.ndim == 2 else image
+    if image.size == 0 or image.ndim != 3 or image.shape[2] not in (1, 3, 4):
+        raise ValueError(f"{name} must be an image [height, width] or [height, width, 1, 3 or 4],"
+                         f" not {list(np.shape(value))}.")
+    if image.dtype.kind == "f":
+        image = np.nan_to_num(image * 255.0).round()
+    return np.array(image.clip(0, 255), np.uint8)
+
+
 # ---------- The mosaic of digits ----------
 
 # The digits of the small print, 5 x 7 pixels, a number per row.
@@ -132,35 +174,60 @@ def _small_print(classes, scale):
     return ink, rim
 
 
+# How many images a mosaic of this height and width shows, of all mosaics that were made.
+_images_on = {}
+
+
 def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     """Arranges images in a mosaic, the misrecognised ones first.
 
-    X      images, float [batch, height, width, 1 or 3] in [0, 1]
-    Y      predictions, [batch, classes] with up to 100 classes
-    Y_     correct answers, one-hot [batch, classes]
-    n      how many images the mosaic has room for; where the batch has fewer, the rest stays white
-    lines  the number of lines that they are put on
+    Misrecognised images have a red background and a white line at two sides, the correct label in
+    small print at the bottom left and the wrong answer at the top right; the others are black on
+    white. Images with three channels keep their colours.
 
-    X, Y and Y_ are tensors of a graph, eager tensors or NumPy arrays.
+    Parameters
+    ----------
+    X : tensor or array, [batch, height, width, 1 or 3]
+        The images: floats in [0, 1], or whole numbers from 0 to 255.
+    Y : tensor or array, [batch, classes]
+        The predictions, for up to 100 classes.
+    Y_ : tensor or array, [batch, classes]
+        The correct answers, one-hot.
+    n : int
+        How many images the mosaic has room for; where the batch has fewer, the rest stays white.
+    lines : int
+        The number of lines that they are put on; it divides n.
 
-    Returns a uint8 RGB tensor [lines * height, n / lines * width, 3]. Misrecognised images have a
-    red background and a white line at two sides, the correct label in small print at the bottom
-    left and the wrong answer at the bottom right; the others are black on white (images with three
-    channels keep their colours).
+    Returns
+    -------
+    tensor, uint8, [lines * height, n / lines * width, 3]
+        The mosaic, in RGB.
 
-    Raises ValueError for shapes that are not as above, and where lines does not divide n.
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that are not as above. Of tensors, the shapes are looked at.
     """
-    X, Y, Y_ = (tf.convert_to_tensor(value) for value in (X, Y, Y_))
-    shape = X.shape.as_list() if X.shape.ndims == 4 else [None] * 4
-    height, width, channels = shape[1:]
-    classes = Y.shape.as_list()[-1] if Y.shape.ndims == 2 else None
-    if not height or not width or channels not in (1, 3):
-        raise ValueError(f"X must be images [batch, height, width, 1 or 3], not {X.shape}.")
-    if not classes or classes > 100:
-        raise ValueError("Y must be predictions [batch, classes] with up to 100 classes, not"
-                         f" {Y.shape}.")
-    if n < 1 or lines < 1 or n % lines:
+    n, lines = _whole_number("n", n), _whole_number("lines", lines)
+    if n % lines:
         raise ValueError(f"n = {n} images cannot be put on {lines} equal lines.")
+    X, Y, Y_ = (value if tf.is_tensor(value) else _numbers(name, value)
+                for name, value in (("X", X), ("Y", Y), ("Y_", Y_)))
+    x, y, y_ = (tf.TensorShape(value.shape) for value in (X, Y, Y_))
+    height, width, channels = x.as_list()[1:] if x.ndims == 4 else [None] * 3
+    if not height or not width or channels not in (1, 3):
+        raise ValueError(f"X must be images [batch, height, width, 1 or 3], not {x}.")
+    classes = y.as_list()[1] if y.ndims == 2 else None
+    if not classes or classes > 100:
+        raise ValueError(f"Y must be predictions [batch, classes] with up to 100 classes, not {y}.")
+    if not y_.is_compatible_with(y) or isinstance(Y_, np.ndarray) and (
+            (Y_.sum(1) != 1) | (np.count_nonzero(Y_, 1) != 1)).any():
+        raise ValueError(f"Y_ must be answers of Y's shape {y}, each with a 1 and zeros, not {y_}.")
+    if not x[:1].is_compatible_with(y[:1]):
+        raise ValueError(f"X and Y must be of the same images, not of {x[0]} and {y[0]}.")
+    if tf.as_dtype(X.dtype).is_integer or isinstance(X, np.ndarray) and (
+            X.max(initial=0) > 1 and (X.round() == X).all()):
+        X = tf.cast(X, tf.float32) / 255.0
 
     answer, label = tf.argmax(Y, 1), tf.argmax(Y_, 1)
     wrong = tf.where(tf.not_equal(answer, label))[:n, 0]
@@ -176,8 +243,9 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     high, wide = ink.shape[1:]
     prints = []
     if high <= height and 2 * wide <= width:
-        for number, color, left in ((label, _LABEL_INK, 0), (answer, _ANSWER_INK, width - wide)):
-            place = [[0, 0], [0, 0], [left, width - wide - left]]
+        below, beside = height - high, width - wide
+        for number, color, place in ((label, _LABEL_INK, [[0, 0], [below, 0], [0, beside]]),
+                                     (answer, _ANSWER_INK, [[0, 0], [0, below], [beside, 0]])):
             prints.append((color, *(tf.pad(tf.gather(shapes, tf.gather(number, wrong)), place)
                                     for shapes in (ink, rim))))
     line = np.zeros([height, width], np.float32)
@@ -191,10 +259,8 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     for k in range(3):  # A colour at a time: TensorFlow is slow where the last dimension is 3.
         back = _RED_PAPER[k]
         plane = back * red[..., k % channels]
-        foot = plane[:, height - high:]
         for color, inked, rimmed in prints:
-            foot += rimmed * (back - foot) + inked * (color[k] - back)
-        plane = tf.concat([plane[:, :height - high], foot], 1)
+            plane += rimmed * (back - plane) + inked * (color[k] - back)
         plane += line * (_WHITE_PAPER[k] - plane)
         plane = tf.concat([plane, _WHITE_PAPER[k] * white[..., k % channels]], 0)
         plane = tf.pad(plane, [[0, used * per_line - count], [0, 0], [0, 0]], constant_values=255.0)
@@ -203,6 +269,7 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
                               tf.uint8))
     mosaic = tf.pad(tf.stack(planes, 2), [[0, (lines - used) * height], [0, 0], [0, 0]],
                     constant_values=255)
+    _images_on[lines * height, per_line * width] = n
     return tf.reshape(mosaic, [lines * height, per_line * width, 3])
 
 
@@ -210,27 +277,29 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
 
 HISTOGRAM_BUCKETS = 7
 
-# The sorting of NumPy 2 is the faster one; before, finding a few ranks is.
-_sorts_fast = int(np.__version__.split(".")[0]) >= 2
-
 
 def probability_distribution(data):
-    """Returns the float64 boundaries [8] of 7 bands that hold equal shares of the values.
+    """Computes the boundaries of 7 bands that hold equal shares of the values.
 
-    data is any array of numbers and stays as it is. The first boundary is its least value, the
-    last its greatest; those between are percentiles, interpolated linearly as numpy.percentile
-    does. All are nan where data has no values, or one that is not finite.
+    Parameters
+    ----------
+    data : array of numbers, of any shape
+        It stays as it is.
+
+    Returns
+    -------
+    array, float64, [8]
+        The least value, the percentiles between the bands, interpolated linearly as
+        numpy.percentile does, and the greatest value; all nan where data has no values, or one
+        that is not finite.
     """
-    data = np.asarray(data).ravel()
-    if data.dtype != np.float32:
+    data = np.asarray(data)
+    if data.dtype not in (np.float32, np.float64):
         data = data.astype(np.float64)
     if data.size == 0 or not np.isfinite([data.min(), data.max()]).all():
         return np.full(HISTOGRAM_BUCKETS + 1, np.nan)
-    rank = np.arange(HISTOGRAM_BUCKETS + 1) * (data.size - 1) / HISTOGRAM_BUCKETS
-    below, above = np.floor(rank).astype(int), np.ceil(rank).astype(int)
-    ordered = np.sort(data) if _sorts_fast else np.partition(data, np.append(below, above))
-    share = rank - below
-    return ordered[below].astype(float) * (1 - share) + ordered[above].astype(float) * share
+    shares = np.linspace(0, 100, HISTOGRAM_BUCKETS + 1)
+    return np.percentile(data, shares).astype(np.float64)
 
 
 # ---------- The console, and files ----------
@@ -754,8 +823,9 @@ _TEXT_COLOR = "#333333"
 _QUIET_COLOR = "#6f6f6f"
 _FRAME_COLOR = "#bbbbbb"
 _GRID_COLOR = "#e4e4e4"
-_TITLE_POINTS, _TICK_POINTS, _STATUS_POINTS = 16, 11.5, 12
-_SMALL = 200  # Pixels; panels that are narrower or lower have fewer ticks and smaller letters.
+# In points, in a window of _INCHES; they grow and shrink with it.
+_TITLE_SIZE, _TICK_SIZE, _STATUS_SIZE, _STATUS_HEIGHT = 16, 11.5, 12, 24
+_LEFT, _RIGHT, _TOP = 52, 22, 34  # Room around the axes.
 _MOST_COLUMNS = 1000
 
 
@@ -767,297 +837,298 @@ def _nice_bound(value, steps=(1, 1.5, 2, 3, 5, 7, 10, 15)):
     return bounds[bounds > value * (1 - 1e-9)][0]
 
 
-def _iteration_text(x, _=None):
-    """An iteration on the axis: 500, 10,000, 2,000k."""
-    return f"{x:,.10g}" if abs(x) < 1e5 else f"{x / 1000:,.10g}k"
-
-
-class _Numbers(ScalarFormatter):
-    """Numbers with at most four digits; a power of ten that they share stands above the axis."""
-
-    def __init__(self):
-        super().__init__(useOffset=False, useMathText=True)
-        self.set_powerlimits((-2, 4))
-
-    def __call__(self, x, pos=None):
-        text = super().__call__(x, pos)
-        return f"{x:,.0f}" if abs(x) >= 1000 and not self.get_offset() else text
+def _tick_text(x, _=None):
+    """A number on an axis: -0.2, 500, 10,000, 2,000k, 3e-07."""
+    thousands = 1e5 <= abs(x) < 1e9
+    return f"{x / 1000:,.6g}k" if thousands else f"{x:,.6g}"
 
 
 class _Cell:
-    """A part of the figure that is drawn by itself: what stands still, and what moves over it.
+    """A part of the figure that is drawn by itself: a static artist, and animated ones over it.
 
-    What stands still is drawn once and kept as a background, over which the rest is drawn at every
-    update. matplotlib knows which artists are stale, that is have changed since they were drawn.
+    The static artist is drawn once and kept as a background, over which the others are drawn at
+    every update. matplotlib leaves animated artists out when it draws the figure as a whole, and it
+    knows which artists are stale, that is have changed since they were drawn.
     """
 
-    def __init__(self, still):
-        self.still = still
-        self.moving = []
+    def __init__(self, static):
+        self.static = static
+        self.animated = []
 
-    def add(self, artist):
-        # An animated artist is left out when the figure is drawn as a whole, and where it is stale
-        # the axes that it stands on are not.
-        artist.set_animated(True)
-        self.moving.append(artist)
-        return artist
-
-    def place(self, x0, y0, x1, y1):
-        """Takes a rectangle of the figure, in whole pixels."""
-        self.cell = Bbox([[x0, y0], [x1, y1]])
-
-    def is_stale(self):
-        return any(artist.stale for artist in [self.still] + self.moving)
-
-    def keep(self, canvas):
-        """Keeps the cell, which has been drawn without the moving artists, as background."""
-        self._background = canvas.copy_from_bbox(self.cell)
+    def copy_background(self, canvas):
+        """Keeps the cell as it is, drawn without the animated artists."""
+        self._background = canvas.copy_from_bbox(self.bbox)
 
     def draw(self, canvas):
-        """Draws the moving artists over the background, which is made anew where it is stale."""
-        if self.still.stale:
-            (x0, y0), (x1, y1) = self.cell.get_points().astype(int)
+        """Draws the animated artists over the background, which is made anew where it is stale."""
+        if self.static.stale:
+            (x0, y0), (x1, y1) = self.bbox.get_points().astype(int)
             np.asarray(canvas.buffer_rgba())[::-1][y0:y1, x0:x1] = 255
-            self.still.draw(canvas.get_renderer())
-            self.keep(canvas)
+            self.static.draw(canvas.get_renderer())
+            self.copy_background(canvas)
         canvas.restore_region(self._background)
-        for artist in self.moving:
+        for artist in self.animated:
             artist.draw(canvas.get_renderer())
-        for artist in [self.still] + self.moving:
+        for artist in [self.static] + self.animated:
             artist.stale = False  # An empty text is not drawn, and forgets to say so.
 
 
 class _Panel(_Cell):
-    """One of the six panels: its axes, the data that they show and the range that it set itself."""
+    """One of the six panels: its axes, the data that they show and the limits that it set itself.
 
-    fields = ()  # The fields of a frame that it shows.
-    margins = 22, 22, 12, 34  # Room around it, in points: left, right, bottom, top.
+    A kind of panel has update(*data), which moves its artists to the data of its fields of a frame.
+    """
 
-    def __init__(self, figure, number):
-        self.number = number
-        self.axes = figure.add_axes([0, 0, 1, 1])
-        super().__init__(self.axes)
-        self._range = None
-        self.axes.tick_params(labelcolor=_QUIET_COLOR, length=3, color=_FRAME_COLOR)
+    bottom = 12  # Points below the axes.
+
+    def __init__(self, figure, number, *fields):
+        super().__init__(figure.add_axes([0, 0, 1, 1]))
+        self.axes, self.number, self.fields = self.static, number, fields
+        self.unzoom()
+        self.axes.tick_params(labelcolor=_QUIET_COLOR, color=_FRAME_COLOR)
         self.axes.spines[:].set_color(_FRAME_COLOR)
 
-    def place(self, x0, y0, x1, y1):
-        """Puts the axes and their margins into a rectangle of the figure, in whole pixels."""
-        super().place(x0, y0, x1, y1)
+    def place(self, bbox, scale):
+        """Puts the axes into a rectangle of whole pixels; letters, lines and margins are scaled."""
+        self.bbox, self.scale = bbox, scale
         figure = self.axes.figure
-        left, right, bottom, top = (margin * figure.dpi / 72 for margin in self.margins)
-        wide, high = max(1, x1 - x0 - left - right), max(1, y1 - y0 - bottom - top)
-        self.axes.set_position(Bbox.from_bounds(x0 + left, y0 + bottom, wide, high).transformed(
-            figure.transFigure.inverted()))
-        self.axes.set_visible(True)
-        self.small = min(wide, high) < _SMALL
-        self.points = _TICK_POINTS * (0.75 if self.small else 1)
-        self.axes.tick_params(labelsize=self.points)
+        self.point = scale * figure.dpi / 72  # In pixels.
+        inner = bbox.size - self.point * np.array([_LEFT + _RIGHT, self.bottom + _TOP])
+        self.axes.set_position(Bbox.from_bounds(
+            bbox.x0 + _LEFT * self.point, bbox.y0 + self.bottom * self.point,
+            *inner.clip(1)).transformed(figure.transFigure.inverted()))
+        self.axes.tick_params(labelsize=_TICK_SIZE * scale, length=3 * scale, width=0.8 * scale,
+                              grid_linewidth=scale)
+        self.axes.spines[:].set_linewidth(0.8 * scale)
         self._title = None
         self._data = [None] * len(self.fields)
 
     def show(self, frame):
-        """Moves the artists to what is new in a frame."""
+        """Updates the artists with what is new in a frame."""
         data = [getattr(frame, field) for field in self.fields]
         if any(new is not old for new, old in zip(data, self._data)):
             self._data = data
-            self.move(*data)
+            self.update(*data)
         title = " ".join(str(frame.titles[self.number - 1]).split())
         if title == self._title:
             return
         self._title = title
         # At a given height, matplotlib need not look for overlaps with ticks at every drawing.
-        words = self.axes.set_title(title, y=1.005, color=_TEXT_COLOR,
-                                    fontsize=_TITLE_POINTS * self.points / _TICK_POINTS)
+        words = self.axes.set_title(title, y=1.005, pad=6 * self.scale, color=_TEXT_COLOR,
+                                    fontsize=_TITLE_SIZE * self.scale)
         renderer = self.axes.figure.canvas.get_renderer()
-        while len(title) > 1 and words.get_window_extent(renderer).width > self.cell.width - 8:
+        while len(title) > 1 and words.get_window_extent(renderer).width > self.bbox.width - 8:
             title = title[:-2].rstrip() + "…"
             words.set_text(title)
 
-    def move(self, *data):
-        """Moves the artists to the data of its fields."""
-        raise NotImplementedError
+    def set_limits(self, *limits):
+        """Sets the limits of the axes, left, right, bottom and top, unless the user has zoomed.
 
-    def follow(self, *limits):
-        """Shows a range, unless the user has zoomed.
-
-        The one range that is remembered is the last that the run has set: where the axes show
-        another one, the user has chosen it.
+        The ones that are remembered are the last that the run has set: where the axes show others,
+        the user has chosen them.
         """
         shown = self.axes.get_xlim() + self.axes.get_ylim()
-        if self._range in (None, shown):
+        if self._limits in (None, shown):
             if shown != limits:
                 self.axes.set(xlim=limits[:2], ylim=limits[2:])
-            self._range = self.axes.get_xlim() + self.axes.get_ylim()
+            self._limits = self.axes.get_xlim() + self.axes.get_ylim()
 
-    def unzoom(self):
-        """Gives the range back to the run, which sets it with the next data."""
-        self._range = None
+    def unzoom(self, close_up=False):
+        """Gives the limits back to the run, which sets them with the next data."""
+        self._limits = None
+        self.close_up = close_up
 
 
 class _RowsPanel(_Panel):
-    """A panel of rows that grow with the iterations, with two axes, a quiet grid and few ticks."""
+    """A panel of rows that grow with the iterations, with two axes, a quiet grid and few ticks.
 
-    margins = 52, 22, 40, 34
+    A kind of it has tables, the rows by name, and describe(name, row), which puts one into words.
+    """
+
+    bottom = 40
     column = 1  # Of the rows, that has to be finite: in the curves 1 is accuracy, 2 loss.
 
-    def __init__(self, figure, number, end):
-        super().__init__(figure, number)
+    def __init__(self, figure, number, end, *fields):
+        super().__init__(figure, number, *fields)
         # A run of 300 ends with iteration 299, its axis at 300; one of 2001 at 2000.
         self._end = end + 1 if (end + 1) % 10 == 0 else max(1, end)
-        self.axes.grid(True, color=_GRID_COLOR, linewidth=1)
+        self.axes.grid(True, color=_GRID_COLOR)
         self.axes.set_axisbelow(True)
-        self.note = self.add(self.axes.text(
+        self.axes.set_xlabel("iteration", color=_QUIET_COLOR)
+        self.axes.xaxis.set_major_formatter(_tick_text)
+        self.axes.yaxis.set_major_formatter(_tick_text)
+        self.axes.format_coord = self.format_coord
+        self.note = self.axes.text(
             0.5, 0.5, "", transform=self.axes.transAxes, ha="center", va="center",
-            fontsize=_TICK_POINTS, color=_TEXT_COLOR, clip_on=True))
+            color=_TEXT_COLOR, clip_on=True, animated=True)
+        self.animated.append(self.note)
 
-    def place(self, *corners):
-        super().place(*corners)
-        x, y = self.axes.xaxis, self.axes.yaxis
-        linear = self.axes.get_yscale() == "linear"
-        self.axes.locator_params("both" if linear else "x", nbins=3 if self.small else 5,
-                                 steps=[1, 2, 2.5, 5, 10])
-        x.set_major_formatter(_iteration_text)
-        if linear:
-            y.set_major_formatter(_Numbers())
-        y.get_offset_text().set(fontsize=self.points, color=_QUIET_COLOR)
-        x.set_label_text("iteration", fontsize=self.points, color=_QUIET_COLOR)
-        x.set_label_coords(0.5, -21 * self.axes.figure.dpi / 72 / max(1, self.axes.bbox.height))
+    def place(self, bbox, scale):
+        super().place(bbox, scale)
+        size = self.axes.bbox.size / self.point
+        self.axes.locator_params(nbins=int((size.min() / 60).clip(2, 5)), steps=[1, 2, 5, 10])
+        self.axes.xaxis.label.set_fontsize(_TICK_SIZE * scale)
+        self.axes.xaxis.set_label_coords(0.5, -21 / size[1])
+        self.note.set_fontsize(_TICK_SIZE * scale)
 
-    def settle(self, bottom, top, *tables):
+    def update_limits(self, bottom, top, *tables):
         """Follows the rows, and says in the panel from where on there is nothing to draw."""
         rows = tables[0] if len(tables[0]) else tables[-1]
         known = rows[np.isfinite(rows[:, self.column]), 0].max(initial=-np.inf)
         lost = rows[rows[:, 0] > known, 0]
         self.note.set_text(
             f"no finite numbers (nan)\nfrom iteration {lost.min():,.10g} on" if len(lost) else "")
-        last = np.concatenate(tables)[:, 0].max(initial=0)
-        end = _nice_bound(max(100, last), (1, 2, 5, 10, 20))
-        self.follow(0, end if last > self._end else min(end, self._end), bottom, top)
+        self._last = max(rows[:, 0].max(initial=0) for rows in tables)
+        end = _nice_bound(max(100, self._last), (1, 2, 5, 10, 20))
+        self.set_limits(0, end if self._last > self._end else min(end, self._end), bottom, top)
+
+    def format_coord(self, x, y):
+        """The newest rows at the iteration under the mouse, for matplotlib's toolbar."""
+        rows = {name: table[np.searchsorted(table[:, 0], x, "right") - 1]
+                for name, table in self.tables.items()
+                if len(table) and table[0, 0] <= x <= max(table[-1, 0], self._last)}
+        return "" if not rows else "iteration {:,.10g}: {}".format(
+            max(row[0] for row in rows.values()),
+            ", ".join(self.describe(name, row) for name, row in rows.items()))
 
 
 class _CurvesPanel(_RowsPanel):
     """A curve of the training batches and one of the test digits, against the iteration."""
 
-    fields = "training", "test"
-
     def __init__(self, figure, number, end, before):
-        super().__init__(figure, number, end)
+        super().__init__(figure, number, end, "training", "test")
         self.column = number
-        # The run before stands still, so it is part of the background, behind everything else.
-        self._before = []
+        self._lines = {
+            name: self.axes.plot([], [], color=color, label=name, animated=True)[0]
+            for name, color in (("training", _TRAINING_COLOR), ("test", _TEST_COLOR))}
+        self.animated += self._lines.values()
+        self._legend_place = "lower right" if number == 1 else "upper right"
+        self._before = {}
         if before and before.test is not None:
-            test = before.test
-            name = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", before.name)
-            self._before = self.axes.plot(
-                test[:, 0], test[:, self.column], color=_BEFORE_COLOR, linewidth=1, zorder=1,
+            # It is static, so it is part of the background, behind everything else.
+            name, rows = re.sub(r"mnist_(\d+\.\d+)_.*", r"\1", before.name), before.test
+            self._before["run before"] = rows
+            self._lines["run before"], = self.axes.plot(
+                rows[:, 0], rows[:, number], color=_BEFORE_COLOR, zorder=1,
                 label="test, run before ({})".format(name if len(name) < 15 else name[:13] + "…"))
-        for color, width, label in ((_TRAINING_COLOR, 1, "training"), (_TEST_COLOR, 2.5, "test")):
-            self.add(self.axes.plot([], [], color=color, linewidth=width, label=label)[0])
 
-    def move(self, training, test):
-        for line, rows in zip(self.moving[1:], (training, test)):
+    def update(self, training, test):
+        self.tables = {"training": training, "test": test}
+        for name, rows in self.tables.items():
             # A value that is not finite, nan or an infinity, is a gap in the curve.
             values = np.where(np.isfinite(rows[:, self.column]), rows[:, self.column], np.nan)
-            line.set_data(rows[:, 0], values)
-        self.settle(*self._heights(training, test), training, test)
+            self._lines[name].set_data(rows[:, 0], values)
+        self.tables.update((name, rows) for name, rows in self._before.items()
+                           if self._lines[name].get_visible())
+        self.update_limits(*self._heights(training, test), training, test)
 
     def _heights(self, training, test):
-        """The range of the vertical axis: bottom, top."""
-        if self.column == 1:
-            return 0, 1
-        if self.axes.get_yscale() == "log":
-            losses = np.concatenate([training[:, 2], test[:, 2]])
-            losses = losses[np.isfinite(losses) & (losses > 0)]
-            low, high = (losses.min(), losses.max()) if len(losses) else (1, 100)
-            return 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high * 1.001))
-        recent = np.concatenate([training[-10:, 2], test[-2:, 2], [0]])
-        recent = recent[np.isfinite(recent)]
-        return -_nice_bound(-recent.min()), max(100, _nice_bound(recent.max()))
+        """The limits of the vertical axis: bottom, top."""
+        def finite(*tables):
+            values = np.concatenate(tables)[:, self.column]
+            return values[np.isfinite(values)]
 
-    def set_scale(self, name):
-        """Has the vertical axis grow evenly, "linear", or by powers of ten, "log"."""
-        self.axes.set_yscale(name)
-        self.unzoom()
+        # Close up is what happens now: in the second half of the run so far, and of the one before.
+        tables = self.tables.values() if self.close_up else (training, test)
+        recent = finite(*[rows[2 * rows[:, 0] >= rows[-1:, 0]] for rows in tables])
+        if self.column == 1:
+            lowest = 1 - max(0.01, _nice_bound(1.05 * (1 - recent.min(initial=1))))
+            return max(0, lowest) if self.close_up else 0, 1
+        least = 0
+        if not self.close_up and not 0 < finite(training, test).max(initial=0) < 10:
+            recent, least = finite(training[-10:], test[-2:]), 100
+        return -_nice_bound(-recent.min(initial=0)), max(
+            least, _nice_bound(1.05 * recent.max(initial=0))) or 1
+
+    def describe(self, name, row):
+        exact = self.column == 1 and name != "training"  # Of far more digits than a batch has.
+        return f"{name} {row[self.column]:{'.4f' if exact else '.4g'}}"
 
     def toggle_before(self):
         """Shows or hides the curve of the run before, where there is one."""
-        for line in self._before:
-            line.set_visible(not line.get_visible())
+        for name in self._before:
+            self._lines[name].set_visible(not self._lines[name].get_visible())
 
-    def place(self, *corners):
-        super().place(*corners)
-        self._legend = self.axes.legend(
-            handles=self.moving[1:] + [line for line in self._before if line.get_visible()],
-            loc="lower right" if self.column == 1 else "upper right", framealpha=1,
-            edgecolor="#dddddd", labelcolor=_TEXT_COLOR, fontsize=self.points, handlelength=1.5,
-            borderpad=0.3, labelspacing=0.3)
-        self._legend.set_draggable(True)
+    def place(self, bbox, scale):
+        super().place(bbox, scale)
+        for name, line in self._lines.items():
+            line.set_linewidth(scale * (2.5 if name == "test" else 1))
+        if self.axes.get_legend():
+            self._legend_place = _place_of(self.axes.get_legend())
+        self.axes.legend(
+            handles=[line for line in self._lines.values() if line.get_visible()],
+            loc=self._legend_place, framealpha=1, edgecolor="#dddddd", labelcolor=_TEXT_COLOR,
+            fontsize=_TICK_SIZE * scale, handlelength=1.5, borderpad=0.3, labelspacing=0.3)
+        self.axes.get_legend().set_draggable(True)
 
     # The curves go behind the legend: its picture is laid over them.
 
-    def keep(self, canvas):
-        super().keep(canvas)
-        self._legend_background = canvas.copy_from_bbox(
-            self._legend.get_window_extent(canvas.get_renderer()).padded(1))
+    def copy_background(self, canvas):
+        super().copy_background(canvas)
+        self._legend_picture = canvas.copy_from_bbox(
+            self.axes.get_legend().get_window_extent(canvas.get_renderer()).padded(1))
 
     def draw(self, canvas):
         super().draw(canvas)
-        canvas.restore_region(self._legend_background)
+        canvas.restore_region(self._legend_picture)
 
 
 class _BandsPanel(_RowsPanel):
     """Seven percentile bands over time, darker toward the median."""
 
     def __init__(self, figure, number, end, field, color):
-        super().__init__(figure, number, end)
-        self.fields = (field,)
-        # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
+        super().__init__(figure, number, end, field)
+        # Each pair of bands is laid over the lighter pair around it, so that no seam shows. The
+        # edges make a line of values that are all the same.
         base = np.array(matplotlib.colors.to_rgb(color))
         shades = [1 - (1 - base) * strength for strength in (0.25, 0.45, 0.7, 1.0)]
-        self.bands = self.add(PolyCollection([], facecolors=shades, edgecolors="none"))
+        self.bands = PolyCollection([], facecolors=shades, edgecolors="face", linewidths=1,
+                                    animated=True)
         self.axes.add_collection(self.bands, autolim=False)
+        self.animated.append(self.bands)
 
-    def move(self, rows):
+    def update(self, rows):
+        self.tables = {"": rows}
         finite = np.isfinite(rows[:, 1:]).all(axis=1)
+        bottom = -_nice_bound(-1.02 * rows[finite, 1].min(initial=0))
+        top = _nice_bound(1.02 * rows[finite, 8].max(initial=0))
+        if bottom == top:
+            bottom, top = -0.1, 0.1
+        self.update_limits(bottom, top, rows)
         # More columns than pixels would be drawn for nothing.
         step = 1 + len(rows) // _MOST_COLUMNS
         polygons = []
         for part in np.split(np.arange(len(rows)), np.flatnonzero(~finite)):
             part = part[finite[part]]
-            if len(part) < 2:
+            if not len(part):
                 continue
-            part = np.append(part[:-1:step], part[-1])
+            # The last column is as wide as a line, so that the first one is seen at once.
+            part = np.append(part[::step], part[-1])
             x = rows[part, 0]
+            x[-1] += 0.003 * np.ptp(self.axes.get_xlim())
             for outer in range(4):
                 low, high = rows[part, 1 + outer], rows[part, 8 - outer]
-                polygons.append(np.column_stack([np.concatenate([x, x[::-1]]),
-                                                 np.concatenate([low, high[::-1]])]))
+                polygons.append(np.column_stack([np.append(x, x[::-1]),
+                                                 np.append(low, high[::-1])]))
         self.bands.set_verts(polygons)
-        known = np.append(rows[finite, 1:], 0)
-        bottom, top = -_nice_bound(-known.min()), _nice_bound(known.max())
-        if bottom == top:
-            bottom, top = -0.1, 0.1
-        self.settle(bottom, top, rows)
+
+    def describe(self, name, row):
+        return ", ".join(f"{boundary:.3g}" for boundary in row[1:])
 
 
 class _DigitsPanel(_Panel):
     """A mosaic of digits, with a scale at the left where test_set_size is given."""
 
     def __init__(self, figure, number, field, test_set_size=None):
-        super().__init__(figure, number)
-        self.fields = (field,)
+        super().__init__(figure, number, field)
         self._test_set_size = test_set_size
-        if test_set_size:
-            self.margins = (52,) + self.margins[1:]
-        # Titles of neighbours stand at one height, so the picture begins at the top.
-        self.axes.set_anchor("N")
         self.axes.set(xticks=[], yticks=[], frame_on=False)
         # Antialiased: matplotlib averages where digits are reduced, and shows the pixels of a zoom.
-        self.image = self.add(self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
-                                               interpolation="antialiased"))
+        self.image = self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
+                                      interpolation="antialiased", animated=True)
+        self.animated.append(self.image)
 
-    def move(self, image):
+    def update(self, image):
         height, width = image.shape[:2]
         # With an alpha channel matplotlib draws in a third of the time.
         picture = np.full([height, width, 4], 255, np.uint8)
@@ -1066,29 +1137,23 @@ class _DigitsPanel(_Panel):
         self.image.set_data(picture)
         if extent != tuple(self.image.get_extent()) or not self.image.get_visible():
             self.image.set(extent=extent, visible=True)
-            self._set_scale(height, width)
             self.unzoom()
-        self.follow(*extent)
-
-    def _set_scale(self, height, width):
-        """Names, beside digits of 28x28 pixels, the share of the test set that they stand for."""
-        shown = height * width // 28 ** 2 if height % 28 == width % 28 == 0 else 0
-        fits = self._test_set_size and 0 < shown <= self._test_set_size
-        steps = np.linspace(0, 1, 6 if fits else 0)
-        self.axes.set_yticks(steps * height - 0.5)
-        self.axes.set_yticklabels([f"{100 - 100 * step * shown / self._test_set_size:.4g}%"
-                                   for step in steps])
+            # The scale tells the share of the test set that is below a line.
+            shown, size = _images_on.get((height, width), np.inf), self._test_set_size
+            steps = np.linspace(0, 1, 6 if size and shown <= size else 0)
+            self.axes.set_yticks(steps * height - 0.5)
+            self.axes.set_yticklabels([f"{100 - 100 * step * shown / size:.4g}%" for step in steps])
+        self.set_limits(*extent)
 
 
 # ---------- The dashboard ----------
 
-# The keys, and the panels that each shows, line by line, with the widths of the columns.
+# The keys, the panels that each shows and the widths of the columns.
 _LAYOUTS = {
-    "1": ([[1]], [1]), "2": ([[2]], [1]), "3": ([[3]], [1]), "4": ([[4]], [1]), "5": ([[5]], [1]),
-    "6": ([[6]], [1]), "7": ([[1, 2]], [1, 1]), "8": ([[4, 5]], [1, 1]), "9": ([[3, 6]], [1, 1.6]),
-    "0": ([[1, 2, 3], [4, 5, 6]], [1, 1, 1.15]),
+    "1": ([1], [1]), "2": ([2], [1]), "3": ([3], [1]), "4": ([4], [1]), "5": ([5], [1]),
+    "6": ([6], [1]), "7": ([1, 2], [1, 1]), "8": ([4, 5], [1, 1]), "9": ([3, 6], [1, 1.6]),
+    "0": ([1, 2, 3, 4, 5, 6], [1, 1, 1.15]),
 }
-_STATUS_HEIGHT = 24  # Points.
 
 
 class _Dashboard:
@@ -1111,8 +1176,7 @@ class _Dashboard:
             _BandsPanel(figure, 4, end, "bands4", colors[0]),
             _BandsPanel(figure, 5, end, "bands5", colors[1]),
             _DigitsPanel(figure, 6, "image2", test_set_size)]
-        self._status = _Cell(figure.text(0, 0, "", fontsize=_STATUS_POINTS, color=_QUIET_COLOR,
-                                         verticalalignment="center"))
+        self._status = _Cell(figure.text(0, 0, "", color=_QUIET_COLOR, verticalalignment="center"))
         figure.canvas.mpl_connect("draw_event", self._on_draw)
         # A figure keeps functions, not methods, and so the dashboard lives as long as the figure.
         figure.canvas.mpl_connect("resize_event", lambda _: self._has_gone() or self._arrange())
@@ -1125,37 +1189,51 @@ class _Dashboard:
         elif key == "b":
             for panel in self._curves:
                 panel.toggle_before()
+        elif key == "z":
+            for panel in self._curves:
+                panel.unzoom(close_up=not panel.close_up)
         else:
             return False
         self._redraw()
         return True
 
     def unzoom(self):
-        """Gives the ranges of all panels back to the run."""
-        self._curves[1].set_scale("linear")
+        """Gives the limits of all panels back to the run."""
         for panel in self._panels:
             panel.unzoom()
         self._redraw()
 
     def _arrange(self):
-        """Gives every visible panel its cell."""
+        """Gives every visible panel its cell, and letters, lines and margins their size."""
         self._drawn = False
-        width, height = self._arranged_for = tuple(self.figure.bbox.size)
-        status = _STATUS_HEIGHT * self.figure.dpi / 72
-        lines, weights = _LAYOUTS[self._layout]
-        # Cells end at whole pixels and do not overlap: each is redrawn by itself.
-        x = (np.cumsum([0] + weights) / sum(weights) * width).astype(int)
-        y = np.linspace(height, min(status, height), len(lines) + 1).astype(int)
+        size = self._arranged_for = tuple(self.figure.bbox.size)
+        numbers, weights = _LAYOUTS[self._layout]
+        lines = len(numbers) // len(weights)
+        dpi = self.figure.dpi
+        scale = float(np.sqrt(np.prod(size) / np.prod(_INCHES)) / dpi)
+        scale = min(max(0.75, scale), 1.5)
+        status = min(_STATUS_HEIGHT * scale * dpi / 72, size[1])
+        self._status.static.set(position=(status / 2 / size[0], status / 2 / size[1]),
+                                fontsize=_STATUS_SIZE * scale)
+        if lines == 1:
+            scale *= 1.3  # Fewer panels leave room for larger letters.
+        # The axes share the width that the margins leave. Cells end at whole pixels and do not
+        # overlap: each is redrawn by itself.
+        margins = (_LEFT + _RIGHT) * scale * dpi / 72
+        shares = np.array(weights) / sum(weights)
+        widths = margins + shares * max(0, size[0] - len(weights) * margins)
+        x = (np.cumsum([0, *widths]) * size[0] / widths.sum()).astype(int)
+        y = np.linspace(size[1], status, lines + 1).astype(int)
         for panel in self._panels:
-            panel.axes.set_visible(False)
-        for row, line in enumerate(lines):
-            for column, number in enumerate(line):
-                self._panels[number - 1].place(x[column], y[row + 1], x[column + 1], y[row])
-        self._visible = [self._panels[number - 1] for line in lines for number in line]
-        for panel in self._visible:
+            panel.axes.set_visible(panel.number in numbers)
+        self._visible = [self._panels[number - 1] for number in numbers]
+        for k, panel in enumerate(self._visible):
+            line, column = divmod(k, len(weights))
+            panel.place(Bbox([[x[column], y[line + 1]], [x[column + 1], y[line]]]), scale)
+            # Pictures stand in the middle of the window, but all titles of a line at one height.
+            panel.axes.set_anchor("N" if lines > 1 else "C")
             panel.show(self._frame)
-        self._status.place(0, 0, x[-1], y[-1])
-        self._status.still.set_position((12 * self.figure.dpi / 72 / width, status / 2 / height))
+        self._status.bbox = Bbox([[0, 0], [x[-1], y[-1]]])
 
     def _redraw(self):
         self._arrange()
@@ -1174,14 +1252,14 @@ class _Dashboard:
             self._redraw()
             return
         for cell in self._visible + [self._status]:
-            cell.keep(self.figure.canvas)
+            cell.copy_background(self.figure.canvas)
             cell.draw(self.figure.canvas)
         self._drawn = True
 
     def set(self, frame, status):
         """Takes a frame and a status line, for a picture that is drawn or saved as a whole."""
         self._frame = frame
-        self._status.still.set_text(status)
+        self._status.static.set_text(status)
         for panel in self._visible:
             panel.show(frame)
 
@@ -1191,12 +1269,12 @@ class _Dashboard:
             return
         canvas = self.figure.canvas
         self.set(frame, status)
-        stale = [cell for cell in self._visible + [self._status] if cell.is_stale()]
         if not self._drawn:
-            canvas.draw()
-        else:
-            for cell in stale:
-                cell.draw(canvas)
+            canvas.draw()  # As a whole; nothing is stale then.
+        stale = [cell for cell in self._visible + [self._status]
+                 if any(artist.stale for artist in [cell.static] + cell.animated)]
+        for cell in stale:
+            cell.draw(canvas)
         if stale:
             canvas.blit()
 
@@ -1242,6 +1320,11 @@ def _new_window(figsize, dpi):
         raise RuntimeError(f"the backend {matplotlib.get_backend()} draws without Agg; choose TkAgg"
                            " or QtAgg")
     return figure
+
+
+def _place_of(legend):
+    """Where a legend stands: the name of a corner, or to where the user has dragged it."""
+    return legend._loc
 
 
 def _take_keys(canvas, on_key, on_home):
@@ -1382,7 +1465,9 @@ def _cause(error):
 def _plain_style():
     """matplotlib's own settings for a while: the panels look the same whatever the reader's are."""
     return matplotlib.style.context(["default", {
-        "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"]}])
+        "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"],
+        # Long curves are drawn in a twentieth of the time; it shifts them by less than a pixel.
+        "path.simplify_threshold": 1.0, "agg.path.chunksize": 2000}])
 
 
 def _show(place, run, make_dashboard, *more):
@@ -1704,27 +1789,17 @@ _NAN_NOTICE = (
     " tf.nn.softmax_cross_entropy_with_logits, as mnist_2.0_five_layers_sigmoid.py does.")
 
 
-def _whole_number(name, value, least=1):
-    """A whole number of whatever type, as an int."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a whole number, not {value!r}.")
-    if value % 1 or value < least:
-        raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}.")
-    return int(value)
+def _with_row(rows, row):
+    """Rows with one more at their end, as a view of a buffer that doubles where it is full.
 
-
-def _checked_image(im):
-    """A copy of an image as uint8 [height, width, 1, 3 or 4]: its owner may change it."""
-    image = np.asarray(im)
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.size == 0 or image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise ValueError("An image must be [height, width] or [height, width, 1, 3 or 4], not"
-                         f" {list(np.shape(im))}.")
-    if image.dtype != np.uint8:
-        scale = 255 if image.dtype.kind in "fb" else 1
-        image = np.nan_to_num(image * scale).round().clip(0, 255)
-    return np.array(image, np.uint8)
+    What stands in the buffer is never changed, so that earlier views stay as they are.
+    """
+    buffer = rows.base
+    if buffer is None or len(rows) == len(buffer):
+        buffer = np.empty([max(64, 2 * len(rows)), len(row)])
+        buffer[:len(rows)] = rows
+    buffer[len(rows)] = row
+    return buffer[:len(rows) + 1]
 
 
 class MnistDataVis:
@@ -1737,7 +1812,7 @@ class MnistDataVis:
         Biases and Test digits.
     histogram4colornum, histogram5colornum : int, optional
         The colours of panels 4 and 5: 0 blue, 1 red (the default), 2 green, and so on around.
-    dpi : float, optional
+    dpi : int, optional
         Dots per inch; 70 make a picture of 1344 x 756 pixels.
     test_set_size : int, optional
         How many test digits there are, for the scale beside them. None stands for the test set
@@ -1769,17 +1844,12 @@ class MnistDataVis:
         self._own_titles = tuple(default if title is None else title
                                  for title, default in zip(titles, _TITLES))
         self._colors = [
-            _BAND_COLORS[1 if number is None else _whole_number(name, number, 0) % 3]
+            _BAND_COLORS[_whole_number(name, 1 if number is None else number, 0) % 3]
             for name, number in (("histogram4colornum", histogram4colornum),
                                  ("histogram5colornum", histogram5colornum))]
-        if isinstance(dpi, bool) or not isinstance(dpi, numbers.Real):
-            raise TypeError(f"dpi must be a number, not {dpi!r}.")
-        if not 0 < dpi < np.inf:
-            raise ValueError(f"dpi must be above 0, not {dpi!r}.")
-        self.dpi = dpi
+        self.dpi = _whole_number("dpi", dpi)
         self.figure = None
-        self._test_set_size = (None if test_set_size is None
-                               else _whole_number("test_set_size", test_set_size))
+        self._test_set_size = test_set_size and _whole_number("test_set_size", test_set_size)
         self._keeps_run = run_before
         self._start_afresh()
 
@@ -1792,58 +1862,96 @@ class MnistDataVis:
     # Data
 
     def append_training_curves_data(self, x, accuracy, loss):
-        """Adds a point to the training curves: iteration, accuracy in [0, 1] and loss."""
-        self._append("training", "training loss", x, accuracy, loss)
+        """Adds a point to the training curves.
+
+        Parameters
+        ----------
+        x : int
+            The iteration.
+        accuracy : float
+            In [0, 1].
+        loss : float
+            It may be nan or infinite: that is a gap in the curve, and is explained once.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where one of them is not one number. Arrays of one element count as numbers.
+        """
+        loss = _number("loss", loss)
+        self._append(x, {"training loss": loss}, training=[_number("accuracy", accuracy), loss])
 
     def append_test_curves_data(self, x, accuracy, loss):
-        """Adds a point to the test curves: iteration, accuracy in [0, 1] and loss."""
-        self._append("test", "test loss", x, accuracy, loss)
+        """Adds a point to the test curves; see append_training_curves_data."""
+        accuracy, loss = _number("accuracy", accuracy), _number("loss", loss)
+        self._append(x, {"test loss": loss}, test=[accuracy, loss])
         if accuracy > self._max_test_accuracy or np.isnan(self._max_test_accuracy):
             self._max_test_accuracy = accuracy
 
     def append_data_histograms(self, x, datavect1, datavect2, title1=None, title2=None):
-        """Adds a column to the bands of panels 4 and 5: the iteration and any arrays of numbers.
+        """Adds a column to the bands of panels 4 and 5.
 
-        A title that is given replaces that of panel 4 or 5.
+        Parameters
+        ----------
+        x : int
+            The iteration.
+        datavect1, datavect2 : arrays of numbers, of any shape
+            All weights and all biases, for example.
+        title1, title2 : str
+            A title that is given replaces that of panel 4 or 5.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where x is not one number, or datavect1 or datavect2 are not numbers.
         """
-        for field, place, data, title in (("bands4", 3, datavect1, title1),
-                                          ("bands5", 4, datavect2, title2)):
-            if title is not None:
-                titles = self.frame.titles
-                self.frame = self.frame._replace(
-                    titles=titles[:place] + (title,) + titles[place + 1:])
-            what = np.size(data) and f"range of \"{self.frame.titles[place]}\""
-            self._append(field, what, x, *probability_distribution(data))
+        vectors = _numbers("datavect1", datavect1), _numbers("datavect2", datavect2)
+        bands = [probability_distribution(vector) for vector in vectors]
+        titles = [old if new is None else new for old, new in zip(
+            self.frame.titles, (None, None, None, title1, title2, None))]
+        explained = {f"range of \"{title}\"": boundaries[0] for title, boundaries, vector in zip(
+            titles[3:], bands, vectors) if vector.size}
+        self._append(x, explained, bands4=bands[0], bands5=bands[1])
+        self.frame = self.frame._replace(titles=tuple(titles))
 
     def update_image1(self, im):
-        """Shows an image in panel 3: uint8 or floats in [0, 1], [height, width] or with channels.
+        """Shows an image in panel 3.
 
-        Raises ValueError for another shape, or other than 1, 3 or 4 channels.
+        Parameters
+        ----------
+        im : array, [height, width] or [height, width, 1, 3 or 4]
+            Whole numbers from 0 to 255, or floats in [0, 1].
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where im is not such an array.
         """
-        self.frame = self.frame._replace(image1=_checked_image(im))
+        self.frame = self.frame._replace(image1=_image("im", im))
 
     def update_image2(self, im):
-        """Shows an image in panel 6: uint8 or floats in [0, 1], [height, width] or with channels.
-
-        Raises ValueError for another shape, or other than 1, 3 or 4 channels.
-        """
-        self.frame = self.frame._replace(image2=_checked_image(im))
+        """Shows an image in panel 6; see update_image1."""
+        self.frame = self.frame._replace(image2=_image("im", im))
 
     def get_max_test_accuracy(self):
-        """Returns the greatest accuracy of the test curve, nan where it has none yet."""
+        """Returns the greatest accuracy of the test curve, as it was given; nan without one."""
         return self._max_test_accuracy
 
     def is_paused(self):
         """Returns whether the user has stopped the training with SPACE, for the time being."""
         return self._run is not None and self._run.paused
 
-    def _append(self, field, what, x, *values):
-        """Adds a row to the frame; says once why its numbers may not be finite: the run goes on."""
-        row = np.array([x, *values], float)
-        self.frame = self.frame._replace(**{field: np.vstack([getattr(self.frame, field), row])})
-        if what and not np.isfinite(row[-1]) and not self._nan_said:
-            self._nan_said = True
-            _console.say(_NAN_NOTICE.format(what, x))
+    def _append(self, x, explained, **rows):
+        """Adds a row to fields of the frame; explains once why a number may not be finite."""
+        x = _number("x", x)
+        if not np.isfinite(x):
+            raise ValueError(f"x must be a finite number, not {x}.")
+        self.frame = self.frame._replace(**{
+            field: _with_row(getattr(self.frame, field), [x, *row]) for field, row in rows.items()})
+        for what, value in explained.items():
+            if not np.isfinite(value) and not self._nan_said:
+                self._nan_said = True
+                _console.say(_NAN_NOTICE.format(what, x))
 
     # Panels
 
@@ -1852,7 +1960,7 @@ class MnistDataVis:
             FigureCanvasAgg(figure)
         run, digits = self._run, _loaded_digits()
         end = run.iterations - 1 if run else np.inf
-        size = self._test_set_size or (len(digits.test.images) if digits else None)
+        size = self._test_set_size or digits and len(digits.test.labels)
         return _Dashboard(figure, self.frame, run and run.before, end, self._colors, size, layout)
 
     def _make_dashboard(self, new_figure):
@@ -1866,26 +1974,28 @@ class MnistDataVis:
         Parameters
         ----------
         figure : matplotlib.figure.Figure
-            An empty figure.
-        layout : str, optional
-            The key of the panels that are wanted: "0" all six, "7" the two of curves, and so on.
+            The six panels become its axes, to be zoomed or saved.
+        layout : str
+            The keys for what is wanted: "0" all six panels, "7" the two of curves, "7z" the same
+            close up, and so on.
 
         Returns
         -------
         matplotlib.figure.Figure
-            The same figure; its axes are panels 1 to 6, to be zoomed or saved.
+            The figure.
 
         Raises
         ------
         ValueError
-            For a layout that is no key of panels.
+            For a layout that no key shows.
         """
-        if layout not in _LAYOUTS:
-            raise ValueError(f"layout must be a key of panels, one of {', '.join(_LAYOUTS)}, not"
-                             f" {layout!r}.")
+        if str(layout).rstrip("z") not in _LAYOUTS:
+            raise ValueError(f"layout must be a key from \"0\" to \"9\", not {layout!r}.")
         with _plain_style():
-            dashboard = self.dashboard_on(figure, layout)
+            dashboard = self.dashboard_on(figure, str(layout).rstrip("z"))
             dashboard.set(self.frame, self._run.status() if self._run else "")
+            if str(layout).endswith("z"):
+                dashboard.on_key("z")
             figure.canvas.draw()
         return figure
 
