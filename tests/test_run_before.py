@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from conftest import ROOT, environment, run_python
+from processes import environment, run_python
+from series import ROOT
 
 # A script whose curves follow from one number; it has comments and docstrings, as they may change.
 SCRIPT = '''"""A script."""
