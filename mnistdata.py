@@ -69,9 +69,7 @@ _GZIP = b"\x1f\x8b"  # what a gzip file begins with
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _GENERATED_NAME = "generated-digits.npz"
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
-_KERAS_FALLBACK = "/tmp/.keras"  # where Keras keeps its copy if the home folder is not writable
-_ADVICE = ("Put the four MNIST files there, gzipped or not, or mnist.npz, or unset MNIST_DATA to"
-           " have them downloaded.")
+_ADVICE = "Put MNIST's four files or mnist.npz there, or unset MNIST_DATA to download them."
 _BAR = "0% ..... 25% ..... 50% ..... 75% ..... 100%"  # written bit by bit, on anything
 
 latest = None  # the Datasets that were read last, for the panels
@@ -214,9 +212,13 @@ def read_data_sets(data_dir, one_hot=True, reshape=False, validation_size=0):
 
 def _prepare(images, labels, one_hot, reshape):
     """Scales uint8 images to float32 in [0, 1] in one pass, and encodes the labels."""
-    images = np.divide(images, 255, dtype=np.float32)
+    # TensorFlow feeds an array without a copy where its memory begins at a multiple of 64 bytes.
+    memory = np.empty(images.size + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    scaled = memory[start:start + images.size].reshape(images.shape)
+    np.divide(images, 255, out=scaled, dtype=np.float32)
     labels = np.eye(10, dtype=np.float32)[labels] if one_hot else labels.astype(np.int64)
-    return images.reshape([-1, 784] if reshape else [-1, 28, 28, 1]), labels
+    return scaled.reshape([-1, 784] if reshape else [-1, 28, 28, 1]), labels
 
 
 def _whole_number(name, value, lowest, highest):
@@ -258,11 +260,11 @@ def _find_digits(folder):
             _say(f"the digits in {folder} are not the original MNIST (other content:"
                  f" {', '.join(foreign)}). They are used; move them away to have MNIST downloaded.")
         return parts, folder, False
-    homes = [] if shared else [
-        os.path.join(os.path.expanduser(home), "datasets")
-        for home in (os.environ.get("KERAS_HOME") or "~/.keras", _KERAS_FALLBACK)]
-    copy = None
-    for path in [os.path.join(place, "mnist.npz") for place in [folder] + homes]:
+    paths = [os.path.join(folder, "mnist.npz")]
+    if not shared:
+        keras = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+        paths.append(os.path.join(keras, "datasets", "mnist.npz"))
+    for path in paths:
         copy = _read_npz(path, problems)
         if copy:
             break
@@ -289,9 +291,7 @@ def _find_digits(folder):
 
 def _shared_folder(value):
     """Returns the folder that MNIST_DATA names."""
-    folder = os.path.expanduser(value)
-    with contextlib.suppress(OSError):  # The working folder may be gone.
-        folder = os.path.abspath(folder)
+    folder = os.path.abspath(os.path.expanduser(value))
     if os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK):
         return folder
     problem = "which does not exist"
@@ -314,7 +314,7 @@ def _read_folder(folder):
                 # Several forms of a file may stand side by side; the first right one is taken.
                 try:
                     parts[name] = _parse_idx(name, _read_file(path), path)
-                except ValueError as error:
+                except (OSError, ValueError) as error:
                     problems[path] = ValueError(str(error)) if os.path.islink(path) else error
             elif name is None and pattern == "*":
                 unused.append(os.path.basename(path))
@@ -336,11 +336,8 @@ def _read_file(path):
     """Returns the uncompressed content of a file."""
     if not os.path.isfile(path):
         raise ValueError(f"{path} is a folder, a pipe or a link to nothing, not a file.")
-    try:
-        with open(path, "rb") as file:
-            return _unpack(file.read(_UNPACKED + 1), path)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}): make it readable.") from None
+    with open(path, "rb") as file:
+        return _unpack(file.read(_UNPACKED + 1), path)
 
 
 def _unpack(packed, where):
@@ -446,14 +443,12 @@ def _download(parts, folder, damaged):
                 notice = "No mirror gave MNIST's files" + way, "see that this proxy works"
             if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
                 notice = "The mirrors' certificates could not be verified", (
-                    "on a Mac with python.org's Python, run \"Install Certificates.command\";"
-                    " elsewhere pip install certifi, see that the clock is right, or set"
-                    " SSL_CERT_FILE to your firewall's certificate")
+                    "on a Mac run \"Install Certificates.command\"; elsewhere pip install certifi, see"
+                    " that the clock is right, or set SSL_CERT_FILE to your firewall's certificate")
                 with contextlib.suppress(ImportError, OSError):
                     import certifi
                     if context is None:
-                        context = ssl.create_default_context()
-                        context.load_verify_locations(certifi.where())
+                        context = ssl.create_default_context(cafile=certifi.where())
                         _say("trying once more with the certificates of the package certifi.")
                         continue
             del mirrors[0]  # It is not asked again: a dead network costs seconds.

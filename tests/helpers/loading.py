@@ -83,7 +83,6 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.delenv("MNIST_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(mnistdata, "MIRRORS", [])
-    monkeypatch.setattr(mnistdata, "_KERAS_FALLBACK", str(tmp_path / "fallback"))
     monkeypatch.setattr(mnistdata, "_TRAINING_DIGITS", 300)
     monkeypatch.setattr(mnistdata, "_TEST_DIGITS", 100)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
