@@ -443,8 +443,8 @@ def _download(parts, folder, damaged):
                 notice = "No mirror gave MNIST's files" + way, "see that this proxy works"
             if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
                 notice = "The mirrors' certificates could not be verified", (
-                    "on a Mac run \"Install Certificates.command\"; elsewhere pip install certifi, see"
-                    " that the clock is right, or set SSL_CERT_FILE to your firewall's certificate")
+                    "on a Mac run \"Install Certificates.command\"; elsewhere pip install certifi,"
+                    " check the clock, or set SSL_CERT_FILE to your firewall's certificate")
                 with contextlib.suppress(ImportError, OSError):
                     import certifi
                     if context is None:
