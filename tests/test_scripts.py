@@ -111,6 +111,17 @@ def test_softmax_cross_entropy_and_accuracy_against_numpy(graph):
         assert np.allclose(built["probabilities"], softmax, atol=1e-5)
 
 
+def test_evaluations_are_of_all_neurons_and_of_the_right_digits(graph):
+    checks.evaluations_are_of_all_neurons_and_of_the_right_digits(graph[1])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_training_is_fed_what_the_panels_are_not(name):
+    feed = "{X: batch_X, Y_: batch_Y" + (", step: i" if name > SCRIPTS[1] else "") + (
+        ", pkeep: 0.75" if "dropout" in name else "") + "}"
+    assert "    sess.run(train_step, feed_dict={})\n".format(feed) in script_text(name)
+
+
 def test_dropout_keeps_three_quarters_and_scales_them(graph):
     name, built = graph
     if "dropout" not in name:

@@ -3,12 +3,15 @@
 They look at a script's text, at its shortened run (checks.short_run) or graph (checks.inspected).
 """
 
+import contextlib
 import difflib
+import io
 import os
 import re
 
 import numpy as np
 
+import mnistdata
 from scripts import TEST_LINE, TRAINING_LINE, built, run_script, text_only_lines
 
 HEADINGS = ["Set-up", "Placeholders", "Weights and biases", "Model", "Loss", "Optimiser", "Display",
@@ -94,6 +97,7 @@ def inspected(name, digits, text=None):
         feed[names["tst"]] = True
     variables = tf.trainable_variables()
     initial = sess.run(variables)
+    lines = first_lines(names) if "tst" not in names else None
     random = np.random.RandomState(3)
     for variable in variables:
         variable.load(random.randn(*variable.shape.as_list()) * 0.1, sess)
@@ -116,9 +120,33 @@ def inspected(name, digits, text=None):
         "names": [name for name, value in names.items() if isinstance(value, tf.Variable)],
         "parameters": sum(value.size for value in initial), "initial": initial,
         "values": sess.run(variables), "images": images, "labels": labels, "rates": rates,
-        "dropped": dropped, "loss": loss, "accuracy": accuracy, "probabilities": probabilities}
+        "lines": lines, "dropped": dropped, "loss": loss, "accuracy": accuracy,
+        "probabilities": probabilities}
     sess.close()
     return found
+
+
+def first_lines(names):
+    """Accuracy and loss of the first batch and of the test digits: as printed, and as they are."""
+    train, test = names["mnist"].train, names["mnist"].test
+    batch = mnistdata.DataSet(train.images, train.labels, mnistdata.SEED).next_batch(100)
+    computed = []
+    for images, labels in (batch, (test.images, test.labels)):
+        feed = {names["X"]: images, names["Y_"]: labels}
+        if "pkeep" in names:
+            feed[names["pkeep"]] = 1.0
+        computed.append(names["sess"].run([names["accuracy"], names["cross_entropy"]], feed))
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        names["training_step"](0, True, True)
+    printed = [[float(value) for value in line.search(output.getvalue()).groups()[at:at + 2]]
+               for line, at in ((TRAINING_LINE, 1), (TEST_LINE, 2))]
+    return printed, computed
+
+
+def evaluations_are_of_all_neurons_and_of_the_right_digits(built):
+    printed, computed = built["lines"]
+    assert np.allclose(printed, computed, rtol=1e-5)
 
 
 def shape(text):
