@@ -498,7 +498,7 @@ def _fetch(url, proxies, context, patience):
     leaves half files and checks no sums on TensorFlow 1.15.)
     """
     if proxies is None:
-        raise ValueError("Python's standard library can use HTTP proxies only, no SOCKS")
+        raise ValueError("Python's standard library needs one such as http://host:port, no SOCKS")
     request = urllib.request.Request(url, headers={"User-Agent": "mnistdata"})
     opener = urllib.request.OpenerDirector()
     # None for redirects: urllib would read the body of one, however long it is.
@@ -542,7 +542,7 @@ def _fetch(url, proxies, context, patience):
                 raise ValueError(f"it gives less than {SLOWEST // 1000} kB a second" if done
                                  else "no answer in time")
     finally:
-        _write(f" of {announced / 1e6:.1f} MB\n" * bool(shown))
+        _write(f" ({len(packed) / 1e6:.1f} MB)\n" * bool(shown))
         if thread.is_alive():
             # It ends where it is: headers without an end would keep it busy for ever.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(

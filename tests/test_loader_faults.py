@@ -251,8 +251,8 @@ def test_through_a_proxy(mirrors, tmp_path, monkeypatch, capsys, variable):
     ("http://me:secret@127.0.0.1:1", "through the proxy http://127.0.0.1:1: Connection refused."),
     ("127.0.0.1:1", "through the proxy 127.0.0.1:1: Connection refused."),
     ("socks5h://me:secret@127.0.0.1:1",
-     "through the proxy socks5h://127.0.0.1:1: Python's standard library can use HTTP proxies only,"
-     " no SOCKS."),
+     "through the proxy socks5h://127.0.0.1:1: Python's standard library needs one such as"
+     " http://host:port, no SOCKS."),
     ("http://me:se/cret@127.0.0.1:1", "through the proxy of the settings: "),
     ("http://me:12/secret@127.0.0.1:1", "through the proxy of the settings: "),
     ("http:me:secret@127.0.0.1:1", "through the proxy 127.0.0.1:1: Connection refused."),
@@ -392,5 +392,5 @@ def test_a_bar_grows_while_a_file_comes(mirrors, tmp_path):
     assert process.wait() == 0
     bars = [line for line in seen.splitlines() if line.startswith("0%")]
     assert len(bars) == 4
-    assert all(bar.startswith("0% ..... 25% ..... 50% ..... 75% ..... 100% of ") for bar in bars)
+    assert all(bar.startswith("0% ..... 25% ..... 50% ..... 75% ..... 100% (") for bar in bars)
     assert all(c.isprintable() or c == "\n" for c in seen)
