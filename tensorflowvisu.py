@@ -310,10 +310,10 @@ class _Console:
     def __init__(self):
         self._length = 0
 
-    def say(self, text):
+    def say(self, text, before=""):
         """Prints a notice; standard output is the scripts' own."""
         self.progress([])
-        self._write("tensorflowvisu: " + text + "\n")
+        self._write(before + "tensorflowvisu: " + text + "\n")
 
     def progress(self, parts):
         """Shows as many of the parts, the first of them first, as the terminal has room for."""
@@ -670,7 +670,7 @@ class _Run:
 
     @contextlib.contextmanager
     def beside(self):
-        """Trains on a thread of its own; raises here what was raised there.
+        """Trains on a thread of its own.
 
         Where the block ends by itself, so does the run, after its present step. Where the block
         raises, only the thread ends.
@@ -686,7 +686,7 @@ class _Run:
                     for default in defaults:
                         stack.enter_context(default.as_default())
                     self.train()
-            except BaseException as error:  # The main thread raises it again.
+            except BaseException as error:  # The main thread will raise it.
                 self.error = error
                 self.close()
 
@@ -712,8 +712,6 @@ class _Run:
             if collects:
                 gc.enable()
             sys.setswitchinterval(interval)
-            if self.error is not None:
-                raise self.error
 
     @property
     def paused(self):
@@ -745,8 +743,9 @@ class _Run:
             signal.signal(number, before[number] if in_notebook else signal.SIG_DFL)
             if not self.over.is_set():
                 name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+                # A terminal has just written ^C.
                 _console.say(f"{name}: the run ends after the present step; a second {name} ends it"
-                             " at once.")
+                             " at once.", "\n")
             if number != signal.SIGINT or not self.over.is_set():
                 self.signal = number
             self.close()
@@ -1384,41 +1383,40 @@ _NO_TOOLKIT = ("matplotlib finds no toolkit for a window here (install Tk, for e
 
 def _find_place():
     """Returns the place where the panels can be shown; with a picture comes the reason why."""
-    display = os.environ.get("DISPLAY")
-    screen = display or os.environ.get("WAYLAND_DISPLAY") or not sys.platform.startswith("linux")
-    cell = in_notebook if _is_kernel() else None
     chosen = None
     try:
-        import tkinter
-    except ImportError:
-        tkinter = None
-    try:
         chosen = _chosen_backend()
-        if display and not _answers(display):
-            return (cell,) if cell else (as_picture, f"the display {display} does not answer")
-        # Where the user has chosen no backend, Tk comes first: it comes with Python and needs
-        # nothing. matplotlib itself would begin with Qt, which may end the whole process for want
-        # of a library.
-        if tkinter and chosen is None and (display or sys.platform == "win32"):
-            matplotlib.use("TkAgg")
-        canvas = _backend_canvas()
+        canvas = _canvas_class(chosen)
     except Exception as error:  # Each toolkit raises its own where it has no screen.
-        reason = _why_no_window(error) if tkinter else _NO_TOOLKIT
+        reason = _why_no_window(error)
     else:
         if canvas.required_interactive_framework:
             return (in_window,)
-        if not cell and "webagg" in canvas.__module__:
+        if "webagg" in canvas.__module__ and not _is_kernel():
             return (in_browser,)
-        reason = f"matplotlib's backend {chosen} shows no window"
-        if not chosen or not screen:
-            reason = _NO_TOOLKIT if screen and not tkinter else _why_no_window("headless")
-    variable = os.environ.get("MPLBACKEND")
-    if variable and variable == chosen and screen or "inline" in str(variable):
-        reason = f"MPLBACKEND={variable} shows no window"
-        if "inline" in variable:
-            reason += (f" outside a notebook's own process (in a cell, %run {_script_name()}.py"
-                       " shows the panels)")
-    return (cell,) if cell else (as_picture, reason)
+        screen = {"DISPLAY", "WAYLAND_DISPLAY"}.intersection(os.environ)
+        if sys.platform.startswith("linux") and not screen:
+            reason = _why_no_window("headless")
+        else:
+            reason = f"matplotlib's backend {chosen} shows no window" if chosen else _NO_TOOLKIT
+    if "inline" in str(chosen):
+        reason = (f"{chosen} shows pictures in a notebook's own process only (in its cell:"
+                  f" %run {_script_name()}.py)")
+    return (in_notebook,) if _is_kernel() else (as_picture, reason)
+
+
+def _canvas_class(chosen):
+    """The class of the canvas that a window would have; raises where there can be none."""
+    display = os.environ.get("DISPLAY")
+    if display and not _answers(display):
+        raise RuntimeError(f"the display {display} does not answer")
+    # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
+    # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
+    if chosen is None and (display or sys.platform == "win32"):
+        with contextlib.suppress(ModuleNotFoundError):
+            import tkinter  # noqa: F401
+            matplotlib.use("TkAgg")
+    return _backend_canvas()
 
 
 def _is_kernel():
@@ -1459,7 +1457,7 @@ def _why_no_window(error):
 def _cause(error):
     """What went wrong, in the system's words or the error's first line."""
     text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
-    return text or type(error).__name__
+    return text if " " in text else f"{type(error).__name__} {text}".strip()
 
 
 def _plain_style():
@@ -1475,14 +1473,12 @@ def _show(place, run, make_dashboard, *more):
     try:
         place(run, make_dashboard, *more)
     except Exception as error:
-        if error is run.error:
-            raise
-        if run.closed:  # It was about to go.
-            return
-        as_picture(run, make_dashboard, f"the panels cannot be shown ({_cause(error)})")
-    else:
-        if place in (in_window, in_browser) and run.signal not in (None, signal.SIGINT):
-            _leave_picture(run, make_dashboard)
+        if run.error is None and not run.closed:
+            as_picture(run, make_dashboard, f"the panels cannot be shown ({_cause(error)})")
+    if run.error is not None:
+        raise run.error
+    if place in (in_window, in_browser) and run.signal not in (None, signal.SIGINT):
+        _leave_picture(run, make_dashboard)
 
 
 # matplotlib's keys for older views, grids and logarithmic axes.
@@ -1544,18 +1540,18 @@ def in_window(run, make_dashboard):
     dashboard = make_dashboard(_new_window)
     figure, canvas = dashboard.figure, dashboard.figure.canvas
     number, ratio = figure.number, canvas.device_pixel_ratio
+    # Within a dialog of the toolkit's, Python sees a signal only where some code of its runs.
+    timer = canvas.new_timer(200, [(lambda: None, (), {})])
+    closing = canvas.mpl_connect("close_event", lambda _: (
+        timer.stop(), run.close(), canvas.stop_event_loop()))
     try:
         digits = _loaded_digits()
         canvas.manager.set_window_title(
             _script_name() + (" - generated digits" if digits and digits.generated else ""))
         errors = _connect(dashboard, run)
-        # Within a dialog of the toolkit's, Python sees a signal only where some code of its runs.
-        timer = canvas.new_timer(200, [(lambda: None, (), {})])
-        timer.start()
-        canvas.mpl_connect("close_event", lambda _: (
-            timer.stop(), run.close(), canvas.stop_event_loop()))
         _fit_screen(figure, 1.4)
         canvas.manager.show()
+        timer.start()
         canvas.flush_events()  # A window that is closed at once leaves no drawing that waits.
         with run.beside():
             # plt.show() would go on until windows of the reader's own are closed, too.
@@ -1567,6 +1563,9 @@ def in_window(run, make_dashboard):
                     ratio = canvas.device_pixel_ratio
                     _fit_screen(figure, 1)
     finally:
+        if not run.closed:
+            timer.stop()
+            canvas.mpl_disconnect(closing)  # It is not the user who closes it.
         plt.close(figure)
 
 
@@ -1678,11 +1677,11 @@ class _Mp4:
     def __init__(self, figure, path):
         self._writer = animation.FFMpegWriter(
             fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
-        # A Ctrl-C of the terminal is not meant for ffmpeg, which would leave before its last frame.
+        # What ends this process is not meant for ffmpeg, which would leave before its last frame.
         with contextlib.ExitStack() as after:
             if hasattr(signal, "pthread_sigmask"):  # Windows has none.
-                group = {signal.SIGINT, signal.SIGHUP}
-                before = signal.pthread_sigmask(signal.SIG_BLOCK, group)
+                before = signal.pthread_sigmask(
+                    signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
                 after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
             self._writer.setup(figure, path, figure.dpi)
 
@@ -1766,8 +1765,6 @@ def as_movie(run, make_dashboard, path):
                                         f" ({'ffmpeg has failed' if failed else _cause(error)})")
     else:
         _console.say(f"the movie is {path}.")
-    if run.error is not None:
-        raise run.error
 
 
 def _version(path):
