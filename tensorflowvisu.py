@@ -52,7 +52,11 @@ _START_UP_LINES = (
     "Could not find cuda drivers on your machine",
     "This TensorFlow binary is optimized",
     "To enable the following instructions:",
-    "failed call to cuInit",
+    "cuInit: UNKNOWN ERROR (303)",  # There is no driver; other numbers are errors of one.
+    # From 2.12 to 2.20, which look for what this machine may not have or register it twice.
+    "Could not find TensorRT",
+    "factory for plugin cu",
+    "computation placer already registered",
 )
 _SIEVE = """
 import sys
@@ -71,6 +75,9 @@ def _without_start_up_lines():
     line by line, so that even the last words of a TensorFlow that crashes are seen. It has a
     session of its own, for a Ctrl-C is not meant for it.
     """
+    if "tensorflow" in sys.modules:  # They have been written.
+        yield
+        return
     try:
         stderr = os.dup(2)
         sieve = subprocess.Popen(
