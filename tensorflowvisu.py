@@ -591,6 +591,14 @@ def _verdict(difference, *scripts):
 _Frame = collections.namedtuple("_Frame", "training test bands4 bands5 image1 image2 titles")
 _EMPTY_FRAME = _Frame(*[np.empty([0, columns]) for columns in (3, 3, 9, 9)], None, None, ())
 
+_NO_DATA_NOTICE = (
+    "the step has given the panels no data. (Python's own prompt ends a function at its first empty"
+    " line: a script is to be run as a file, or pasted into a notebook.)")
+
+
+def _is_empty(field):
+    return field is None or not len(field)
+
 
 class _Schedule(collections.namedtuple("_Schedule", [
         "iterations", "train_every", "test_every", "one_test_at_start", "more_tests_at_start"])):
@@ -668,6 +676,9 @@ class _Run:
                 on_update()
         _console.progress([])
         if not self._leaves or self.closed or self._done == self.iterations:
+            if self._done == self.iterations and not self.over.is_set() and all(
+                    map(_is_empty, self.frame[:-1])):
+                _console.say(_NO_DATA_NOTICE)
             if self.before and not self.over.is_set():
                 if 2 * self._done >= self.iterations:
                     self.before.leave(self.frame)

@@ -1,4 +1,4 @@
-"""The ways to run a script in a notebook, each with a real kernel and the picture at its end."""
+"""The ways to run a script but as a file: in a notebook, with a real kernel, and at a prompt."""
 
 import os
 import re
@@ -9,6 +9,7 @@ import pytest
 
 from live import live_script
 from notebooks import errors, execute, pictures, text_of
+from processes import environment, run_python
 from scripts import shortened
 from series import ROOT, SCRIPTS
 
@@ -101,3 +102,11 @@ def test_a_script_pasted_into_cells(folder, small_digits):
     assert not errors(cells)
     trains(cells[0])
     trains([cell for cell in cells if cell.source.startswith("# ---------- Training")][0])
+
+
+def test_a_script_pasted_at_the_prompt_says_why_its_panels_are_empty(folder, small_digits):
+    # Python's own prompt ends a function at its first empty line; the rest of the step is lost.
+    done = run_python("-i", input=(folder / SCRIPT).read_text(encoding="utf-8"), cwd=str(folder),
+                      env=environment(MNIST_DATA=small_digits, PYTHONIOENCODING="utf-8"))
+    assert "IndentationError" in done.stderr and "max test accuracy: nan" in done.stdout
+    assert done.stderr.count("the step has given the panels no data") == 1
