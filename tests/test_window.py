@@ -107,7 +107,7 @@ class Window:
         script = live_script(folder, iterations=iterations, pause=pause,
                              first=WATCH + textwrap.dedent(first),
                              **options)
-        self.errors = open(str(folder / "stderr"), "w+")
+        self.errors = (folder / "stderr").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, str(script)], cwd=str(folder), env=self.env, stdout=subprocess.PIPE,
             stderr=self.errors, universal_newlines=True)
