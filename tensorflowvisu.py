@@ -843,7 +843,7 @@ _GRID_COLOR = "#e4e4e4"
 # In points, in a window of _INCHES; they grow and shrink with it.
 _TITLE_SIZE, _TICK_SIZE, _STATUS_SIZE, _STATUS_HEIGHT = 16, 11.5, 12, 24
 _LEFT, _RIGHT, _TOP = 52, 22, 34  # Room around the axes.
-_MOST_COLUMNS = 1000
+_MOST_COLUMNS = 1000  # Of bands; more than pixels would be drawn for nothing.
 
 
 def _nice_bound(value, steps=(1, 1.5, 2, 3, 5, 7, 10, 15)):
@@ -1033,8 +1033,8 @@ class _CurvesPanel(_RowsPanel):
         self.tables = {"training": training, "test": test}
         for name, rows in self.tables.items():
             # A value that is not finite, nan or an infinity, is a gap in the curve.
-            values = np.where(np.isfinite(rows[:, self.column]), rows[:, self.column], np.nan)
-            self._lines[name].set_data(rows[:, 0], values)
+            values = rows[:, self.column]
+            self._lines[name].set_data(rows[:, 0], np.where(np.isfinite(values), values, np.nan))
         self.tables.update((name, rows) for name, rows in self._before.items()
                            if self._lines[name].get_visible())
         self.update_limits(*self._heights(training, test), training, test)
@@ -1042,7 +1042,7 @@ class _CurvesPanel(_RowsPanel):
     def _heights(self, training, test):
         """The limits of the vertical axis: bottom, top."""
         def finite(*tables):
-            values = np.concatenate(tables)[:, self.column]
+            values = np.concatenate([rows[:, self.column] for rows in tables])
             return values[np.isfinite(values)]
 
         # Close up is what happens now: in the second half of the run so far, and of the one before.
@@ -1095,12 +1095,10 @@ class _BandsPanel(_RowsPanel):
 
     def __init__(self, figure, number, end, field, color):
         super().__init__(figure, number, end, field)
-        # Each pair of bands is laid over the lighter pair around it, so that no seam shows. The
-        # edges make a line of values that are all the same.
+        # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
         base = np.array(matplotlib.colors.to_rgb(color))
         shades = [1 - (1 - base) * strength for strength in (0.25, 0.45, 0.7, 1.0)]
-        self.bands = PolyCollection([], facecolors=shades, edgecolors="face", linewidths=1,
-                                    animated=True)
+        self.bands = PolyCollection([], facecolors=shades, edgecolors="face", animated=True)
         self.axes.add_collection(self.bands, autolim=False)
         self.animated.append(self.bands)
 
@@ -1112,7 +1110,6 @@ class _BandsPanel(_RowsPanel):
         if bottom == top:
             bottom, top = -0.1, 0.1
         self.update_limits(bottom, top, rows)
-        # More columns than pixels would be drawn for nothing.
         step = 1 + len(rows) // _MOST_COLUMNS
         polygons = []
         for part in np.split(np.arange(len(rows)), np.flatnonzero(~finite)):
@@ -1128,6 +1125,8 @@ class _BandsPanel(_RowsPanel):
                 polygons.append(np.column_stack([np.append(x, x[::-1]),
                                                  np.append(low, high[::-1])]))
         self.bands.set_verts(polygons)
+        # Values that are all the same have no bands, but edges.
+        self.bands.set_linewidth(float((rows[finite, 1] == rows[finite, 8]).all()))
 
     def describe(self, name, row):
         return ", ".join(f"{boundary:.3g}" for boundary in row[1:])
@@ -1482,7 +1481,7 @@ def _plain_style():
     """matplotlib's own settings for a while: the panels look the same whatever the reader's are."""
     return matplotlib.style.context(["default", {
         "animation.ffmpeg_path": matplotlib.rcParams["animation.ffmpeg_path"],
-        # Long curves are drawn in a twentieth of the time; it shifts them by less than a pixel.
+        # Lines of many points, drawn to a pixel and in parts, take a fifth of the time.
         "path.simplify_threshold": 1.0, "agg.path.chunksize": 2000}])
 
 
