@@ -13,6 +13,7 @@ import os
 import numpy as np
 
 import paths  # noqa: F401
+import mistakes
 from series import ROOT
 
 BLUE, RED, GREEN = "#2f6db5", "#cf3e4b", "#3c9a5f"
@@ -279,8 +280,24 @@ def batchnorm():
     save(figure, "batchnorm")
 
 
+def missed():
+    """The test digits that 1.0, 2.1 and 3.1 all miss."""
+    import mnistdata
+    test = mnistdata.read_data_sets("data", one_hot=False).test
+    found = mistakes.load()[mistakes.ALL_THREE]
+    columns, cell = 11, 62
+    rows = -(-len(found) // columns)
+    figure, axes = sheet((rows * 80 + 12) / 100)
+    for k, (digit, answers) in enumerate(found.items()):
+        x, y = 9 + k % columns * cell, 10 + k // columns * 80
+        picture(axes, test.images[int(digit), :, :, 0], x, y, 2)
+        axes.text(x + 2, y + 65, str(test.labels[int(digit)]), va="center", color=TEXT)
+        axes.text(x + 54, y + 65, str(answers[-1]), ha="right", va="center", color=RED)
+    save(figure, "missed")
+
+
 DRAWINGS = {drawing.__name__: drawing for drawing in (
-    neurons, activations, strides, dropout, decay, batchnorm)}
+    neurons, activations, strides, dropout, decay, batchnorm, missed)}
 
 
 def main():

@@ -1,8 +1,9 @@
 """Looks at the mistakes of trained networks: how sure they are, and their share of the loss.
 
-    python tests/tools/mistakes.py    # runs 1.0 and 2.1 whole, and records what was found
+    python tests/tools/mistakes.py    # runs 1.0, 2.1 and 3.1 whole, and records what was found
 
-What is recorded in tests/tools/mistakes.json is written into docs/lesson.md by tables.py write.
+What is recorded in tests/tools/mistakes.json is written into docs/lesson.md by tables.py write, and
+the digits that all three miss are drawn by drawings.py.
 """
 
 import argparse
@@ -15,16 +16,21 @@ from scripts import run_script, script_text
 from series import ROOT, SCRIPTS
 
 RECORD = os.path.join(ROOT, "tests", "tools", "mistakes.json")
-LOOKED_AT = [SCRIPTS[0], SCRIPTS[2]]
+LOOKED_AT = [SCRIPTS[0], SCRIPTS[2], SCRIPTS[5]]
+ALL_THREE = "missed by all three"  # In the record: test digit -> what each of them answers.
 
 # What is done with a trained network; it stands behind the script's own text.
 LOOK = """
 import json
 import numpy as np
-answers, correct = sess.run([Y, is_correct], {X: mnist.test.images, Y_: mnist.test.labels})
+feed = {X: mnist.test.images, Y_: mnist.test.labels}
+if "pkeep" in globals():
+    feed[pkeep] = 1.0
+answers, correct = sess.run([Y, is_correct], feed)
 losses = -np.log(np.maximum(np.sum(answers * mnist.test.labels, axis=1), 1e-37))
 print("mistakes " + json.dumps({
     "missed": int(np.sum(~correct)),
+    "answers": {int(k): int(answers[k].argmax()) for k in np.flatnonzero(~correct)},
     "sure": int(np.sum(answers.max(axis=1)[~correct] > 0.99)),
     "share": round(float(np.sum(losses[~correct]) / np.sum(losses)), 3)}))
 """
@@ -46,14 +52,19 @@ def load():
 
 def rows():
     """The rows of the lesson's table: step, digits missed, surely missed, share of the loss."""
-    return [[script[6:9], str(found["missed"]), str(found["sure"]),
-             "{:.0f} %".format(100 * found["share"])] for script, found in load().items()]
+    found = load()
+    return [[script[6:9], str(found[script]["missed"]), str(found[script]["sure"]),
+             "{:.0f} %".format(100 * found[script]["share"])] for script in LOOKED_AT[:2]]
 
 
 def main():
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     found = {script: look(script) for script in LOOKED_AT}
+    answers = [found[script].pop("answers") for script in LOOKED_AT]
+    found[ALL_THREE] = {
+        digit: [each[digit] for each in answers]
+        for digit in answers[0] if all(digit in each for each in answers)}
     with open(RECORD, "w") as file:
         json.dump(found, file, indent=1)
         file.write("\n")
