@@ -362,6 +362,19 @@ def test_legend_can_be_dragged(live):
     live.drag((x + w / 2, y + h / 2), (x + w / 2 - 300, y + h / 2 + 150))
     moved = live.until(lambda state: abs(state["legend box"][0] - x) > 200)
     assert abs(moved["legend box"][1] - y - 150) < 20 and state["shown"] == moved["shown"]
+    live.key("7", [1, 2])
+    live.key("1", [1])  # It stays where it was dragged to.
+    live.until(lambda state: np.allclose(state["legend box"], moved["legend box"], atol=3))
+
+
+def test_z_goes_close_and_back(live):
+    live.key("7", [1, 2])
+    assert live.state["ylim"]["1"] == [0, 1] and live.state["ylim"]["2"] == [0, 100]
+    for back in ("z", "h"):
+        live.key("z")
+        live.until(lambda state: state["ylim"]["1"][0] > 0.5 and state["ylim"]["2"] == [0, 50])
+        live.key(back)
+        live.until(lambda state: state["ylim"]["1"] == [0, 1] and state["ylim"]["2"] == [0, 100])
 
 
 def test_no_scale_grid_or_view_but_that_of_the_run(live):
