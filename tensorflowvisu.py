@@ -1292,7 +1292,7 @@ class _Dashboard:
         for cell in stale:
             cell.draw(canvas)
         if stale:
-            canvas.blit()
+            _bring_to_screen(canvas)
 
 
 # ---------- matplotlib's insides ----------
@@ -1336,6 +1336,13 @@ def _new_window(figsize, dpi):
         raise RuntimeError(f"the backend {matplotlib.get_backend()} draws without Agg; choose TkAgg"
                            " or QtAgg")
     return figure
+
+
+def _bring_to_screen(canvas):
+    """Shows what was drawn on a canvas."""
+    canvas.blit()
+    if not canvas.supports_blit and hasattr(canvas, "queue_draw"):
+        canvas.queue_draw()  # GTK 4's canvas inherits a blit that does nothing.
 
 
 def _place_of(legend):
