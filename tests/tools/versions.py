@@ -4,10 +4,10 @@
     python tests/tools/versions.py try             # all of them: about an hour on two quiet cores
     python tests/tools/versions.py try 3.8 colab   # two of them
 
-For each combination uv makes a fresh environment in a folder that is removed afterwards. There each
-script runs shortened, without a display, and 1.0 in a window of each toolkit, on a virtual screen
-(Xvfb), with keys from xdotool. What was seen is recorded in tests/tools/versions.json, and
-python tests/tools/tables.py write makes the table in docs/versions.md of it.
+For each combination uv makes a fresh environment in a folder that is removed afterwards. There the
+scripts run shortened, one after the other, without a display, and 1.0 in a window of each toolkit,
+on a virtual screen (Xvfb), with keys from xdotool. What was seen is recorded in
+tests/tools/versions.json; python tests/tools/tables.py write makes the table in docs/versions.md.
 """
 
 import argparse
@@ -59,19 +59,17 @@ COMBINATIONS = {
     "colab": combination("3.12", pinned("2.19.0", "2.0.2", "3.10.0"), "Colab's versions"),
     "conda": combination("3.12", pinned("2.19.1", "2.1.3", "3.10.8"), "conda-forge's versions"),
     "oldest": combination("3.8", pinned("2.12.1", "1.22.4", "3.5.3"), "the oldest of TensorFlow 2"),
-    "2.12": combination("3.9", pinned("2.12.1", "1.23.5", "3.9.4")),
-    "matplotlib 3.5": combination("3.9", pinned("2.16.1", "1.26.4", "3.5.0")),
-    "matplotlib 3.6": combination("3.9", pinned("2.16.1", "1.26.4", "3.6.3")),
-    "matplotlib 3.7": combination("3.9", pinned("2.16.1", "1.26.4", "3.7.5")),
-    "matplotlib 3.8": combination("3.9", pinned("2.16.1", "1.26.4", "3.8.4")),
-    "2.14": combination("3.11", pinned("2.14.1", "1.26.4")),
-    "2.15": combination("3.11", pinned("2.15.1")),
-    "2.16": combination("3.10", pinned("2.16.2"), "the last for Macs with Intel processors"),
+    "2.12": combination("3.9", pinned("2.12.1", "1.23.5", "3.6.3")),
+    "2.14": combination("3.11", pinned("2.14.1", "1.26.4", "3.8.4")),
+    "2.15": combination("3.11", pinned("2.15.1", "1.26.4")),
+    "2.16": combination("3.9", pinned("2.16.2", "1.26.4", "3.5.0"),
+                        "the last for Macs with Intel processors"),
     "2.17": combination("3.10", pinned("2.17.1")),
     "2.18": combination("3.10", pinned("2.18.1")),
     "cpu": combination("3.12", "tensorflow-cpu matplotlib", "the package `tensorflow-cpu`"),
     "tf-keras": combination("3.13", OURS + " tf-keras", "with Keras 2 beside it"),
-    "2.22": combination("3.13", pinned("2.22.0rc0"), "before its release"),
+    "2.22": combination("3.13", pinned("2.22.0rc0") + " keras-nightly>=3.12.0.dev0",
+                        "before its release"),
     "debian": combination("debian", what="Debian 12's toolkits",
                           windows=("GTK3Agg", "GTK4Agg", "WXAgg")),
 }
@@ -109,30 +107,78 @@ def versions_of(python):
          "'python': platform.python_version(), 'tensorflow': tensorflow.__version__,"
          "'numpy': numpy.__version__, 'matplotlib': matplotlib.__version__}))"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True, check=True,
-        env=environment())
+        env=environment(PYTHONDONTWRITEBYTECODE=None))
     return json.loads(done.stdout.splitlines()[-1])
 
 
 # ---------- Runs ----------
 
+# Runs scripts one after the other, as %run does, and marks on standard error where each begins.
+ONE_BY_ONE = """
+import runpy, sys, traceback
+for path in sys.argv[1:]:
+    print("begins", path, file=sys.stderr, flush=True)
+    sys.argv = [path]
+    try:
+        runpy.run_path(path, run_name="__main__")
+        print("ends", path, file=sys.stderr, flush=True)
+    except BaseException:
+        traceback.print_exc()
+"""
+
+
+def written(script, place, iterations):
+    """Writes a copy of a script with so many iterations; its path."""
+    path = os.path.join(place, script)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(shortened(script_text(script), iterations))
+    return path
+
+
+def variables(place, **more):
+    """The environment of a run, whose modules are compiled once."""
+    return environment(PYTHONDONTWRITEBYTECODE=None, PYTHONPATH=ROOT,
+                       TENSORFLOWVISU_DATA=os.path.join(place, "data"), **more)
+
+
+def not_ours(lines):
+    return [line.rstrip() for line in lines
+            if line.strip() and not re.match("tensorflowvisu: |mnistdata: |    |  [+-] ", line)]
+
+
+def without_display(python, data):
+    """What the six scripts do where there is no display, for each of them."""
+    with tempfile.TemporaryDirectory() as place:
+        paths_of = [written(script, place, ITERATIONS) for script in SCRIPTS]
+        done = subprocess.run(
+            [python, "-c", ONE_BY_ONE, *paths_of], cwd=place, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, universal_newlines=True, timeout=1200,
+            env=variables(place, MNIST_DATA=data))
+        seen = {}
+        for part in done.stderr.split("begins ")[1:]:
+            path, *lines = part.splitlines()
+            ends = "ends " + path
+            seen[os.path.basename(path)] = {
+                "exit": done.returncode, "finished": ends in lines,
+                "picture": os.path.exists(path[:-3] + ".png"),
+                "lines": not_ours(line for line in lines if line != ends)}
+        return seen
+
+
 class Run:
     """A shortened script in a process of its own, its output read while it runs."""
 
-    def __init__(self, python, script, place, iterations, **variables):
-        path = os.path.join(place, script)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(shortened(script_text(script), iterations))
+    def __init__(self, python, script, place, iterations, **more):
         self.process = subprocess.Popen(
-            [python, path], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True, env=environment(
-                PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=os.path.join(place, "data"), **variables))
+            [python, written(script, place, iterations)], cwd=place, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, universal_newlines=True, env=variables(place, **more))
         self.output, self.errors = [], []
         self._readers = [threading.Thread(target=lines.extend, args=[stream]) for lines, stream in (
             (self.output, self.process.stdout), (self.errors, self.process.stderr))]
         for reader in self._readers:
             reader.start()
 
-    def seen(self, seconds=300):
+    def seen(self, seconds=60):
         """Waits for its end; its exit code, and the lines on standard error that are not ours."""
         try:
             self.process.wait(seconds)
@@ -141,18 +187,8 @@ class Run:
         for reader in self._readers:
             reader.join()
         best = [line for line in self.output if line.startswith("max test accuracy: 0.")]
-        lines = [line.rstrip() for line in self.errors
-                 if line.strip() and not re.match("tensorflowvisu: |mnistdata: ", line)]
-        return {"exit": self.process.wait(), "finished": len(best) == 1, "lines": lines}
-
-
-def without_display(python, script, data):
-    """What a script does where there is no display."""
-    with tempfile.TemporaryDirectory() as place:
-        run = Run(python, script, place, ITERATIONS, MNIST_DATA=data)
-        seen = run.seen()
-        seen["picture"] = os.path.exists(os.path.join(place, script[:-3] + ".png"))
-        return seen
+        return {"exit": self.process.wait(), "finished": len(best) == 1,
+                "lines": not_ours(self.errors)}
 
 
 class Window:
@@ -230,12 +266,12 @@ def tried(name, data):
     with tempfile.TemporaryDirectory() as folder:
         python = made(one, folder)
         seen = dict(versions_of(python), name=name, what=one.what, system=platform.system(),
-                    machine=platform.machine(), scripts={}, windows={})
+                    machine=platform.machine(), windows={})
         print("{name}: Python {python}, TensorFlow {tensorflow}, NumPy {numpy},"
               " matplotlib {matplotlib}".format(**seen), flush=True)
-        for script in SCRIPTS:
-            seen["scripts"][script] = without_display(python, script, data)
-            print("   ", script, seen["scripts"][script], flush=True)
+        seen["scripts"] = without_display(python, data)
+        for script, run in seen["scripts"].items():
+            print("   ", script, run, flush=True)
         for backend in one.windows:
             seen["windows"][backend] = in_window(python, backend, data)
             print("   ", backend, seen["windows"][backend], flush=True)
