@@ -57,6 +57,7 @@ _START_UP_LINES = (
     "Could not find TensorRT",
     "factory for plugin cu",
     "computation placer already registered",
+    "MLIR V1 optimization pass is not enabled",
 )
 _SIEVE = """
 import sys
@@ -106,6 +107,10 @@ with _without_start_up_lines():
     # TensorFlow 2 looks for GPUs at the first session, and complains where there are none.
     if hasattr(tf.config, "list_physical_devices"):
         tf.config.list_physical_devices()
+        # From 2.17 to 2.19 the first session of all writes a line, too. This one wants no GPU.
+        with tf.Graph().as_default(), tf.Session(
+                config=tf.ConfigProto(device_count={"GPU": 0})) as _session:
+            _session.run(tf.constant(0))
 
 
 # ---------- Arguments ----------
