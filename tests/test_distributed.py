@@ -7,16 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from digits import write_digits
 from processes import environment, wait_until
 from scripts import script_from_diff
 from series import ROOT
 
+pytestmark = pytest.mark.slow
 NAME = "mnist_6.0_distributed.py"
-
+LONG = 400  # seconds: a limit for a busy machine
 
 # Worker 0 stops at its iteration 100 until another worker has made some steps.
 WAITS = """    global heard, made, own
@@ -44,37 +47,88 @@ def free_addresses(n):
     return addresses
 
 
+class Relay:
+    """Stands between two tasks, as a cable does that can be pulled out."""
+
+    def __init__(self, target):
+        self.target, self.pairs, self.is_cut = target, [], False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:{}".format(self.listener.getsockname()[1])
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            one, _ = self.listener.accept()
+            try:
+                host, port = self.target.split(":")
+                other = socket.create_connection((host, int(port)))
+            except OSError:
+                one.close()
+                continue
+            self.pairs += [one, other]
+            for pair in ((one, other), (other, one)):
+                threading.Thread(target=self.pass_on, args=pair, daemon=True).start()
+
+    def pass_on(self, one, other):
+        try:
+            while True:
+                data = one.recv(1 << 16)
+                while self.is_cut:  # What is on its way waits, and gets lost with the connection.
+                    time.sleep(0.05)
+                if not data:
+                    break
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            end.close()
+
+    def cut(self, seconds):
+        """Cuts all connections, and lets none through for so long."""
+        self.is_cut = True
+        time.sleep(seconds)
+        for end in self.pairs:
+            end.close()
+        self.is_cut = False
+
+
 class Cluster:
     """A parameter server and two workers, started one by one; the script is shortened."""
 
-    def __init__(self, folder, digits, iterations=300, patience=60, waits=None):
+    def __init__(self, folder, digits, iterations=300, waits=None, relays=False, **numbers):
         text = script_from_diff(NAME, folder)
-        assert text.count("10000") == 6 and text.count("PATIENCE = 60") == 1
+        assert text.count("10000") == 6
         text = text.replace("10000", str(iterations))
-        text = text.replace("PATIENCE = 60", "PATIENCE = {}".format(patience))
+        for name, number in numbers.items():
+            assert text.count(name + " = 60") == 1
+            text = text.replace(name + " = 60", "{} = {}".format(name, number))
         if waits:
             assert text.count(waits.splitlines()[0] + "\n") == 1
             text = text.replace(waits.splitlines()[0] + "\n", waits)
-        # What a run leaves for the next one stays with it.
-        (folder / NAME).write_text(text.replace(
-            "import tensorflowvisu\n", "import tensorflowvisu\ntensorflowvisu.DATA = '.'\n"),
-            encoding="utf-8")
-        self.folder, self.digits = folder, digits
-        addresses = free_addresses(3)
-        self.cluster = {"ps": addresses[:1], "worker": addresses[1:]}
-        self.tasks = {}
+        (folder / NAME).write_text(text, encoding="utf-8")
+        self.folder, self.digits, self.tasks = folder, digits, {}
+        ps, first, second = free_addresses(3)
+        self.cluster = {"ps": [ps], "worker": [first, second]}
+        # Where there are relays, the parameter server and worker 0 know them as each other.
+        self.relays = [Relay(ps), Relay(first)] if relays else []
+        self.seen = {("ps", 0): self.cluster, ("worker", 0): self.cluster}
+        if relays:
+            to_ps, to_worker = (relay.address for relay in self.relays)
+            self.seen = {("ps", 0): {"ps": [ps], "worker": [to_worker, second]},
+                         ("worker", 0): {"ps": [to_ps], "worker": [first, second]}}
 
-    def start(self, job, index, config=None):
+    def start(self, job, index, config=None, digits=None):
         """Starts a task in a folder of its own, without a display."""
         place = self.folder / "{}{}".format(job, index)
         place.mkdir(exist_ok=True)
-        config = config or json.dumps(
-            {"cluster": self.cluster, "task": {"type": job, "index": index}})
+        config = config or json.dumps({"cluster": self.seen.get((job, index), self.cluster),
+                                       "task": {"type": job, "index": index}})
         with open(str(place / "out"), "w") as out, open(str(place / "err"), "w") as err:
             self.tasks[job, index] = subprocess.Popen(
-                [sys.executable, "-u", str(self.folder / NAME)], cwd=str(place),
-                env=environment(MNIST_DATA=self.digits, TF_CONFIG=config, PYTHONPATH=ROOT),
-                stdout=out, stderr=err)
+                [sys.executable, "-u", str(self.folder / NAME)], cwd=str(place), stdout=out,
+                stderr=err, env=environment(
+                    MNIST_DATA=digits or self.digits, TF_CONFIG=config, PYTHONPATH=ROOT,
+                    TENSORFLOWVISU_DATA=str(place / "data")))
 
     def out(self, job, index):
         return (self.folder / "{}{}".format(job, index) / "out").read_text()
@@ -84,20 +138,36 @@ class Cluster:
         lines = (self.folder / "{}{}".format(job, index) / "err").read_text().splitlines()
         return [line for line in lines if "not the original MNIST" not in line]
 
+    def training(self, index):
+        """The lines of a worker's training: (iteration, accuracy) each."""
+        assert self.tasks["worker", index].poll() is None, self.errors("worker", index)
+        lines = re.findall(r"^(\d+): accuracy:(\S+) ", self.out("worker", index), re.M)
+        return [(int(i), float(a)) for i, a in lines]
+
     def trained(self, index, above=-1):
         """Whether a worker has printed a line of training beyond an iteration."""
-        assert self.tasks["worker", index].poll() is None, self.errors("worker", index)
-        lines = re.findall(r"^(\d+): accuracy", self.out("worker", index), re.M)
-        return any(int(i) > above for i in lines)
+        return any(i > above for i, _ in self.training(index))
+
+    def accuracy_after(self, iteration):
+        """Waits for five lines of worker 0 beyond an iteration; the mean accuracy of these."""
+        def found():
+            return [a for i, a in self.training(0) if i > iteration][:5]
+
+        wait_until(lambda: len(found()) == 5, LONG)
+        return sum(found()) / 5
+
+    def said(self):
+        """What worker 0 has said about what was learnt."""
+        return [line for line in self.errors("worker", 0) if "checkpoint" in line or "anew" in line]
 
     def start_all(self):
         """Starts the parameter server, worker 0, and worker 1, late, when the first one trains."""
         self.start("ps", 0)
         self.start("worker", 0)
-        wait_until(lambda: self.trained(0), 120)
+        wait_until(lambda: self.trained(0), LONG)
         self.start("worker", 1)
 
-    def end(self, job, index, seconds=120):
+    def end(self, job, index, seconds=LONG):
         """Waits until a task has ended by itself; its exit status."""
         return self.tasks[job, index].wait(seconds)
 
@@ -117,7 +187,7 @@ def cluster(tmp_path, small_digits):
 
 
 def test_two_workers_train_together_and_all_tasks_end(cluster):
-    cluster = cluster(waits=WAITS)
+    cluster = cluster(waits=WAITS, SAVE_EVERY=1)
     cluster.start_all()
     assert [cluster.end(*task) for task in (("worker", 0), ("worker", 1), ("ps", 0))] == [0, 0, 0]
 
@@ -132,6 +202,8 @@ def test_two_workers_train_together_and_all_tasks_end(cluster):
     assert "max test accuracy: " in cluster.out("worker", 0)
     assert os.path.exists(str(cluster.folder / "worker0" / (NAME[:-3] + ".png")))
     assert "test accuracy" not in cluster.out("worker", 1)
+    # What is over leaves no checkpoint: the next training begins anew.
+    assert not (cluster.folder / "worker0" / "data" / "distributed").exists()
 
     # The steps of both are counted together: each says at its end how many there are, the last one
     # all of them.
@@ -147,9 +219,9 @@ def test_two_workers_train_together_and_all_tasks_end(cluster):
 
 
 def test_a_worker_that_is_killed_is_survived(cluster):
-    cluster = cluster(patience=20, waits=WAITS)
+    cluster = cluster(PATIENCE=20, waits=WAITS)
     cluster.start_all()
-    wait_until(lambda: cluster.trained(1, 110), 120)
+    wait_until(lambda: cluster.trained(1, 110), LONG)
     cluster.tasks["worker", 1].kill()
     assert cluster.end("worker", 0) == 0
     assert "300: accuracy" in cluster.out("worker", 0)
@@ -159,7 +231,7 @@ def test_a_worker_that_is_killed_is_survived(cluster):
 def test_worker_0_that_is_killed_joins_in_again(cluster):
     cluster = cluster(iterations=600)
     cluster.start_all()
-    wait_until(lambda: cluster.trained(1, 100), 120)
+    wait_until(lambda: cluster.trained(1, 100), LONG)
     cluster.tasks["worker", 0].kill()
     cluster.end("worker", 0)
     made = max(int(i) for i in re.findall(r"^(\d+): accuracy", cluster.out("worker", 1), re.M))
@@ -172,10 +244,10 @@ def test_worker_0_that_is_killed_joins_in_again(cluster):
 
 
 def test_the_parameter_server_waits_for_worker_0_while_it_is_paused(cluster):
-    cluster = cluster(patience=12, waits=PAUSES)
+    cluster = cluster(PATIENCE=12, waits=PAUSES)
     cluster.start("ps", 0)
     cluster.start("worker", 0)
-    wait_until(lambda: cluster.trained(0, 70), 120)
+    wait_until(lambda: cluster.trained(0, 70), LONG)
     cluster.start("worker", 1)
     assert cluster.end("worker", 1) == 0
     time.sleep(15)
@@ -186,10 +258,10 @@ def test_the_parameter_server_waits_for_worker_0_while_it_is_paused(cluster):
 
 
 def test_tasks_end_where_the_parameter_server_is_killed(cluster):
-    cluster = cluster(iterations=90000, patience=5)
+    cluster = cluster(iterations=90000, PATIENCE=5)
     cluster.start("ps", 0)
     cluster.start("worker", 0)
-    wait_until(lambda: cluster.trained(0), 120)
+    wait_until(lambda: cluster.trained(0), LONG)
     cluster.tasks["ps", 0].kill()
     began = time.time()
     assert cluster.end("worker", 0) == 1
@@ -198,9 +270,91 @@ def test_tasks_end_where_the_parameter_server_is_killed(cluster):
     assert "Traceback" not in "".join(cluster.errors("worker", 0))
 
 
+@pytest.mark.parametrize("seconds", [3, 40])
+@pytest.mark.parametrize("ends", [[0], [1], [0, 1]], ids=["worker", "ps", "both"])
+def test_a_torn_connection_loses_nothing(ends, seconds, cluster):
+    cluster = cluster(iterations=90000, relays=True)
+    cluster.start("ps", 0)
+    cluster.start("worker", 0)
+    wait_until(lambda: cluster.trained(0, 500), LONG)
+    before = cluster.accuracy_after(400)
+    cuts = [threading.Thread(target=cluster.relays[k].cut, args=(seconds,)) for k in ends]
+    for one in cuts:
+        one.start()
+    for one in cuts:
+        one.join()
+    now = cluster.training(0)[-1][0]
+    after = cluster.accuracy_after(now + 20)
+    assert after > before - 0.05 > 0.8
+    assert not cluster.said()
+
+
+def test_after_patience_a_cut_off_worker_ends_with_a_sentence(cluster):
+    cluster = cluster(iterations=90000, relays=True, PATIENCE=8)
+    cluster.start("ps", 0)
+    cluster.start("worker", 0)
+    wait_until(lambda: cluster.trained(0), LONG)
+    threading.Thread(target=cluster.relays[0].cut, args=(60,), daemon=True).start()
+    assert cluster.end("worker", 0, 50) == 1
+    assert cluster.errors("worker", 0)[-1].startswith("Nothing was heard from others")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_parameter_server_that_starts_again(kept, cluster):
+    cluster = cluster(iterations=90000, SAVE_EVERY=1 if kept else 600)
+    cluster.start("ps", 0)
+    cluster.start("worker", 0)
+    before = cluster.accuracy_after(500)
+    place = cluster.folder / "worker0" / "data" / "distributed"
+    if kept:
+        wait_until(lambda: place.exists() and (place / "checkpoint").exists(), 60)
+    cluster.tasks["ps", 0].kill()
+    cluster.end("ps", 0)
+    cluster.start("ps", 0)
+    said = wait_until(cluster.said, LONG)
+    after = cluster.accuracy_after(cluster.training(0)[-1][0])
+    if kept:
+        assert said == ["The training goes on from the checkpoint in {}.".format(place)]
+        assert after > before - 0.05 > 0.8
+    else:
+        assert said[0].endswith("has lost what was learnt: the training begins anew.")
+        assert after < before
+
+
+def test_a_whole_cluster_starts_again(cluster, tmp_path):
+    cluster = cluster(iterations=90000, SAVE_EVERY=1)
+    place = cluster.folder / "worker0" / "data" / "distributed"
+
+    def again(digits=None):
+        """Ends both tasks, if any, and starts them."""
+        for task in cluster.tasks.values():
+            task.kill()
+            task.wait()
+        cluster.start("ps", 0)
+        cluster.start("worker", 0, digits=digits)
+
+    again()
+    before = cluster.accuracy_after(500)
+    wait_until(lambda: (place / "checkpoint").exists(), LONG)
+    again()
+    assert cluster.accuracy_after(0) > before - 0.05 > 0.8
+    assert cluster.said() == ["The training goes on from the checkpoint in {}.".format(place)]
+    # Other digits: the checkpoint is named, and a worker with the first ones is refused.
+    (tmp_path / "other").mkdir()
+    write_digits(tmp_path / "other", 600, 200)
+    again(str(tmp_path / "other"))
+    assert cluster.accuracy_after(-1) < before
+    assert cluster.said() == [
+        "The checkpoint in {} does not fit this network and these digits.".format(place)]
+    cluster.start("worker", 1)
+    assert cluster.end("worker", 1) == 1
+    assert cluster.errors("worker", 1) == [
+        "The network learns from other digits than those of this worker: give all the same."]
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_worker_ends_where_there_is_no_parameter_server(cluster, index):
-    cluster = cluster(patience=3)
+    cluster = cluster(PATIENCE=3)
     cluster.start("worker", index)
     assert cluster.end("worker", index) == 1
     assert [line[:17] for line in cluster.errors("worker", index)] == ["Nothing was heard"]

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ import scripts
 import tensorflowvisu
 import workshop
 from processes import environment, need, run_python
-from scripts import run_script, script_text, trained
+from scripts import TEST_LINE, run_script, script_text, trained
 from series import MODULES, NEXT_STEPS, ROOT, SCRIPTS, number_of
 
 PAGE = script_text("docs/next_steps.md")
@@ -33,7 +34,8 @@ RUNS = {
 # The lines that a script may have, those of code, and the changed ones of its body.
 LIMITS = dict.fromkeys(NEXT_STEPS, (225, 100, 60))
 LIMITS["mnist_3.2_one_cycle.py"] = (178, 78, 12)
-LIMITS["mnist_6.0_distributed.py"] = (340, 180, 160)
+LIMITS["text_5.1_language_model.py"] = (225, 100, 160)
+LIMITS["mnist_6.0_distributed.py"] = (340, 190, 160)
 LIMITS["mnist_7.0_own_digits.py"] = (270, 150, 90)
 
 
@@ -46,16 +48,12 @@ def bare_copy(folder):
     return str(folder)
 
 
-def outside(folder):
-    """The environment of a folder that belongs to no repository above it, wherever it lies."""
-    return environment(GIT_CEILING_DIRECTORIES=os.path.dirname(folder))
-
-
-def apply(folder):
-    """Applies all diffs, one after the other, with the program that readers use."""
-    for script in NEXT_STEPS:
-        subprocess.run(["git", "apply", next_steps.diff_of(script)], cwd=folder, check=True,
-                       env=outside(folder))
+def git_apply(folder, script):
+    """Applies a diff with the program that readers use, in a folder that no repository is above."""
+    return subprocess.run(
+        ["git", "apply", next_steps.diff_of(script)], cwd=folder, stderr=subprocess.PIPE,
+        universal_newlines=True,
+        env=environment(GIT_CEILING_DIRECTORIES=os.path.dirname(folder)))
 
 
 def content(folder):
@@ -70,36 +68,30 @@ def content(folder):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A folder with the six scripts and those that git has made out of the diffs."""
+    """A folder with the six scripts and what git has made out of the diffs."""
     need("git")
     folder = bare_copy(tmp_path_factory.mktemp("made"))
-    apply(folder)
+    assert all(git_apply(folder, script).returncode == 0 for script in NEXT_STEPS)
     return folder
 
 
 @pytest.fixture(scope="session")
 def texts(made):
-    """The texts of the six scripts and of the made ones."""
+    """The texts of the six scripts and of what is made."""
     return {name: text.decode("utf-8") for name, text in content(made).items()}
 
 
 # ---------- Diffs and scripts ----------
 
-def test_there_is_a_diff_for_each_step_and_no_other():
+def test_diffs_make_the_scripts_and_leave_the_others_as_they_are(texts):
     assert sorted(os.listdir(os.path.join(ROOT, "docs", "next_steps"))) == sorted(
         script[:-3] + ".diff" for script in NEXT_STEPS)
-
-
-def test_diffs_make_the_scripts_and_leave_the_others_as_they_are(made):
-    files = content(made)
-    assert set(files) == set(SCRIPTS) | set(NEXT_STEPS) | set(MODULES.values())
-    for name in SCRIPTS:
-        assert files[name].decode("utf-8") == script_text(name)
+    assert set(texts) == set(SCRIPTS) | set(NEXT_STEPS) | set(MODULES.values())
     # What the tool makes without git is the same, byte by byte.
-    for name in NEXT_STEPS:
-        assert files[name] == next_steps.text_of(name).encode("utf-8")
+    for name in SCRIPTS + list(NEXT_STEPS):
+        assert texts[name] == next_steps.text_of(name)
     for script, name in MODULES.items():
-        assert files[name] == next_steps.text_of_module(script).encode("utf-8")
+        assert texts[name] == next_steps.text_of_module(script)
 
 
 def test_diffs_apply_in_a_clone_with_the_line_ends_of_windows(made, tmp_path):
@@ -110,7 +102,7 @@ def test_diffs_apply_in_a_clone_with_the_line_ends_of_windows(made, tmp_path):
                 file.write(text.replace(b"\n", b"\r\n"))
     subprocess.run(["git", "init", "-q", folder], check=True)
     subprocess.run(["git", "config", "core.autocrlf", "true"], cwd=folder, check=True)
-    apply(folder)
+    assert all(git_apply(folder, script).returncode == 0 for script in NEXT_STEPS)
     files = content(folder)
     for name, text in content(made).items():
         assert files[name].replace(b"\r\n", b"\n") == text
@@ -127,11 +119,9 @@ def test_patch_does_it_too(made, tmp_path):
 
 def test_a_script_that_is_there_is_not_overwritten(tmp_path):
     need("git")
-    folder = bare_copy(tmp_path)
-    script = next(iter(NEXT_STEPS))
+    folder, script = bare_copy(tmp_path), next(iter(NEXT_STEPS))
     (tmp_path / script).write_text("mine\n")
-    done = subprocess.run(["git", "apply", next_steps.diff_of(script)], cwd=folder,
-                          stderr=subprocess.PIPE, universal_newlines=True, env=outside(folder))
+    done = git_apply(folder, script)
     assert done.returncode and "already exists" in done.stderr
     assert (tmp_path / script).read_text() == "mine\n"
 
@@ -141,13 +131,10 @@ def test_inside_another_repository_git_makes_nothing_and_says_nothing(tmp_path):
     need("git")
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / "inner").mkdir()
-    for name in SCRIPTS:
-        shutil.copy(os.path.join(ROOT, name), str(tmp_path / "inner"))
-    script = next(iter(NEXT_STEPS))
-    done = subprocess.run(
-        ["git", "apply", os.path.join(ROOT, next_steps.diff_of(script))], check=True,
-        cwd=str(tmp_path / "inner"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert not done.stdout and script not in os.listdir(str(tmp_path / "inner"))
+    inner, script = bare_copy(tmp_path / "inner"), next(iter(NEXT_STEPS))
+    done = subprocess.run(["git", "apply", next_steps.diff_of(script)], check=True, cwd=inner,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert not done.stdout and script not in os.listdir(inner)
     assert "inside another git repository" in " ".join(PAGE.split())
 
 
@@ -172,11 +159,10 @@ def test_tool_makes_all_and_overwrites_nothing(workplace):
     (folder / first).write_text("mine\n")
     (folder / last).unlink()
     done = tool("make")
-    assert done.returncode == 0
     assert first + " is there already, but edited, so it stays as it is" in done.stdout
-    assert last + " is made." in done.stdout
+    assert done.returncode == 0 and last + " is made." in done.stdout
     assert (folder / first).read_text() == "mine\n"
-    assert (folder / last).read_bytes() == next_steps.text_of(last).encode("utf-8")
+    assert (folder / last).read_text(encoding="utf-8") == next_steps.text_of(last)
 
 
 def test_an_edit_goes_into_the_diff_and_out_again(workplace):
@@ -186,7 +172,7 @@ def test_an_edit_goes_into_the_diff_and_out_again(workplace):
     tool("diff")
     assert content(str(folder / "docs" / "next_steps")) == before
     # An edit of a step that another one builds on, too: that one stays as it is.
-    for name in (list(NEXT_STEPS)[0], list(MODULES.values())[0]):
+    for name in ("mnist_4.0_batchnorm.py", "own_text.py"):
         text = (folder / name).read_text(encoding="utf-8").replace("import ", "import sys, ", 1)
         (folder / name).write_text(text + "# An edit at the end.\n", encoding="utf-8")
     scripts = content(str(folder))
@@ -219,25 +205,17 @@ def test_git_ignores_what_is_made(made):
 # ---------- Texts ----------
 
 @pytest.mark.parametrize("name", NEXT_STEPS)
-def test_skeleton(name, texts):
-    text = texts[name]
-    checks.has_the_skeleton(text, *LIMITS[name][:2])
+def test_text_and_diff_are_as_those_of_the_six(name, texts):
+    text, (lines, code, changes) = texts[name], LIMITS[name]
+    checks.has_the_skeleton(text, lines, code)
     longest = max(checks.header(script_text(other)).count("\n") for other in SCRIPTS)
     # The one with several machines draws these, too.
-    assert checks.header(text).count("\n") <= longest + (10 if "distributed" in name else 0)
+    assert checks.header(text).count("\n") <= longest + (12 if "distributed" in name else 0)
     checks.text_only_line_is_that_of_the_call(text)
     assert re.match(r'"""(MNIST|Text) {}: '.format(number_of(name)), text)
-
-
-@pytest.mark.parametrize("name", NEXT_STEPS)
-def test_diff_shows_the_trick_and_nothing_else(name, texts):
-    checks.diff_shows_the_trick_and_nothing_else(
-        texts[NEXT_STEPS[name]], texts[name], LIMITS[name][2])
-
-
-@pytest.mark.parametrize("name", NEXT_STEPS)
-def test_a_sentence_that_recurs_is_the_same_to_the_letter(name, texts):
-    checks.recurring_sentences_are_the_same(texts[NEXT_STEPS[name]], texts[name])
+    before = texts[NEXT_STEPS[name]]
+    checks.diff_shows_the_trick_and_nothing_else(before, text, changes)
+    checks.recurring_sentences_are_the_same(before, text)
 
 
 def test_page_teaches_each_step_with_its_command():
@@ -443,6 +421,90 @@ def test_gated_recurrent_unit(texts, small_digits):
     assert np.allclose(found["H"], state, atol=1e-3)
     sums = np.exp(state.dot(found["Wy"]) + found["By"])
     assert np.allclose(found["Y"], sums / sums.sum(axis=1, keepdims=True), atol=1e-3)
+
+
+# ---------- The network that writes ----------
+
+@pytest.fixture
+def own_text(tmp_path, monkeypatch):
+    """The module that 5.1 brings, where the script finds it, too."""
+    (tmp_path / "own_text.py").write_text(next_steps.text_of_module("text_5.1_language_model.py"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "own_text", raising=False)
+    # The script reads the two modules: a small text of Python code.
+    monkeypatch.setattr(sys, "argv", ["", os.path.join(ROOT, "mnistdata.py"),
+                                      os.path.join(ROOT, "tensorflowvisu.py")])
+    import own_text
+    return own_text
+
+
+def test_lanes_skip_no_character_and_read_none_twice(own_text):
+    lanes = own_text.Lanes(np.arange(4 * 3 * 5 + 7), n=4, steps=5)
+    batches = [lanes.next_batch() for _ in range(6)]
+    assert lanes.batches == 3 and all((Y_ == X + 1).all() for X, Y_ in batches)
+    epoch = np.concatenate([X for X, _ in batches[:3]], axis=1)
+    assert (epoch.ravel() == np.arange(4 * 3 * 5)).all()
+    # Each sequence goes on in the same place of the next batch, and in the lane behind at the end.
+    for (X, _), (following, _) in zip(batches, batches[1:]):
+        assert (following[:3, 0] == X[:3, -1] + 1).all()
+
+
+def test_text_is_read_and_what_is_none_is_said(own_text, tmp_path, capsys):
+    (tmp_path / "a.txt").write_bytes("é\tx?\r\n".encode() + b"0123456789" * 2000)
+    (tmp_path / "b.txt").write_text("abc\n")
+    text = own_text.read([str(tmp_path / "*.txt")])
+    assert "".join(own_text.ALPHABET[c] for c in text.characters) == (
+        "?\tx?\n" + "0123456789" * 2000 + "abc\n")
+    assert text.characters[0] == 0 != text.characters[3] and len(own_text.ALPHABET) == 98
+    assert "2 files with 20,009 characters, checksum " + text.checksum in capsys.readouterr().err
+    assert len(text.validation) == text.WARM_UP + text.MEASURED
+    (tmp_path / "picture.txt").write_bytes(bytes(range(256)) * 100)
+    for name, sentence in (("away.txt", "cannot be read: No such file or directory."),
+                           ("b.txt", "4 characters are too short a text: it takes 20,000."),
+                           ("picture.txt", "is no text, or not one in English letters.")):
+        with pytest.raises(ValueError) as raised:
+            own_text.read([str(tmp_path / name)])
+        assert str(raised.value).endswith(sentence) and "\n" not in str(raised.value)
+
+
+def test_state_is_handed_on_and_the_first_step_writes(own_text, texts):
+    names = scripts.built("5.1", texts["text_5.1_language_model.py"])
+    sess, X, Hin = names["sess"], names["X"], names["Hin"]
+    header = checks.header(texts["text_5.1_language_model.py"])
+    drawn = re.findall(r"\b([A-Z]\w*)\s+\[([\dn, ]+)\]", header)
+    assert len(drawn) == 18
+    for name, sizes in drawn:
+        assert [size or -1 for size in names[name].shape.as_list()] == checks.shape(sizes)
+    assert "297,826 weights" in header and sum(
+        np.prod(value.shape.as_list()) for value in names["tf"].trainable_variables()) == 297826
+    first, second = (names["text"].training.next_batch()[0] for _ in range(2))
+    middle, HH, Y1, Y = sess.run([names[name] for name in ("H", "HH", "Y1", "Y")],
+                                 {X: first, Hin: np.zeros([100, 256])})
+    assert np.allclose(HH[:, -1], middle) and np.allclose(Y1, Y[::30], atol=1e-5)
+    W, B = ([sess.run(names[kind + gate]) for gate in "zrc"] for kind in "WB")
+    state = middle.astype(float)
+    for k in range(30):
+        x = np.eye(98)[second[:, k]]
+        Z, R = (1 / (1 + np.exp(-np.hstack([x, state]).dot(W[g]) - B[g])) for g in (0, 1))
+        C = np.tanh(np.hstack([x, R * state]).dot(W[2]) + B[2])
+        state = (1 - Z) * state + Z * C
+    assert np.allclose(sess.run(names["H"], {X: second, Hin: middle}), state, atol=1e-4)
+    sess.close()
+
+
+def test_language_model_learns_and_writes(own_text, texts):
+    output = trained("5.1", 100, texts["text_5.1_language_model.py"])
+    losses = [float(m.group(4)) for m in TEST_LINE.finditer(output)]
+    assert len(losses) == 2 and abs(losses[0] - np.log(98)) < 0.1 and losses[1] < 0.75 * losses[0]
+    noise, words, end = re.findall(r"^It writes:\n(.*?)\n-{40}$", output, re.M | re.S)
+    assert len(noise) == len(words) == 400 and len(end) == 1000
+    assert words.count(" ") > 40 > noise.count(" ")
+
+
+def test_recorded_language_model_keeps_its_promise():
+    runs = records.runs_of("text_5.1_language_model.py", "2.")
+    assert runs and np.mean([run["final_accuracy"] for run in runs]) >= 0.75
+    assert max(run["megabytes"] for run in runs) <= 1500
 
 
 # ---------- Examples of the page ----------

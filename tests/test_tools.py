@@ -49,8 +49,10 @@ def test_figures_of_a_run_come_from_its_lines():
         "\n".join(lines).split("\n"))]
     assert measure.share_to_99(timed, 10) == 0.5
     # A record that was made before a level was added is repeated all the same.
-    assert measure.repeats({"reached": {"0.90": 20}}, found, "reached")
+    assert measure.repeats({"reached": {"0.90": 20, "0.99": 400}}, found, "reached")
     assert not measure.repeats({"reached": {"0.90": 40}}, found, "reached")
+    assert not measure.repeats({"reached": {"0.90": 20, "0.97": None}}, found, "reached")
+    assert measure.repeats({"at": {"500": 0.9}}, found, "at")
     assert np.isclose(found["last_20"], np.std([0.09, 0.94, 0.98, 0.975], ddof=1), atol=1e-6)
     broken = measure.figures("\n".join(lines).replace("loss: 7.5", "loss: nan"))
     assert broken["nan_from"] == 60 and broken["training_loss"] is None

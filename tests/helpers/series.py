@@ -20,12 +20,13 @@ NEXT_STEPS = {
     "mnist_4.0_batchnorm.py": "mnist_3.1_convolutional_bigger_dropout.py",
     "mnist_4.1_augmentation.py": "mnist_4.0_batchnorm.py",
     "mnist_5.0_recurrent.py": "mnist_2.2_five_layers_relu_lrdecay_dropout.py",
+    "text_5.1_language_model.py": "mnist_5.0_recurrent.py",
     "mnist_6.0_distributed.py": "mnist_3.1_convolutional_bigger_dropout.py",
     "mnist_7.0_own_digits.py": "mnist_3.1_convolutional_bigger_dropout.py",
 }
 
 # The modules that a diff makes beside its script.
-MODULES = {"mnist_7.0_own_digits.py": "own_digits.py"}
+MODULES = {"text_5.1_language_model.py": "own_text.py", "mnist_7.0_own_digits.py": "own_digits.py"}
 
 
 def number_of(script):

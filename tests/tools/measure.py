@@ -132,30 +132,37 @@ ACCURACIES = ("iterations", "max_accuracy", "final_accuracy", "misses", "last_20
 
 
 def repeats(before, run, field):
-    """Whether a run has what the record has; the record may lack a level that was added later."""
-    if isinstance(before[field], dict):
-        return before[field] == {level: run[field][level] for level in before[field]}
-    return before[field] == run[field]
+    """Whether a run has what the record has, as far as it went; a record may lack a level."""
+    if not isinstance(before[field], dict):
+        return before[field] == run[field]
+    if field == "reached":
+        return all(run[field][level] == i for level, i in before[field].items()
+                   if i is None or i < run["iterations"])
+    return all(run[field][look] == a for look, a in before[field].items()
+               if int(look) < run["iterations"])
 
 
-def confirm(name, seed=None):
+def confirm(name, seed=None, iterations=None):
     """Runs a script or an edit once, with a recorded seed, after a change that changes no figure.
 
     Where all accuracies are those of the record, every record of it takes the hash of the code as
     it is now, and says by which run; where one differs, the records stay and the run is not kept.
+    Of a script that takes long so many iterations may do; the accuracies up to there are compared.
     """
     known = [run for run in load() if run.get("edit", run["script"]) == name and is_of(run)
              and seed in (None, run["seed"]) and run["tensorflow"].startswith(NEWEST)]
     if not known:
         sys.exit("nothing is recorded of {} with seed {}".format(name, seed))
-    confirmed_by(known[0], (measure if name in SCRIPTS + list(NEXT_STEPS) else measure_edit)(
-        name, known[0]["seed"]))
+    seed = known[0]["seed"]
+    confirmed_by(known[0], measure(name, seed, iterations=iterations)
+                 if name in SCRIPTS + list(NEXT_STEPS) else measure_edit(name, seed))
 
 
 def confirmed_by(before, run):
     """Compares a run with its record, and confirms all records of the same code, or ends."""
-    name = before.get("edit", before["script"])
-    differ = [field for field in ACCURACIES if field in before and not repeats(before, run, field)]
+    name, share = before.get("edit", before["script"]), run["iterations"] / before["iterations"]
+    fields = ACCURACIES if share == 1 else ("at", "reached")
+    differ = [field for field in fields if field in before and not repeats(before, run, field)]
     if differ:
         sys.exit("{} is not confirmed: {}.".format(name, "; ".join(
             "{} was {}, is {}".format(field, before[field], run[field]) for field in differ)))
@@ -163,12 +170,14 @@ def confirmed_by(before, run):
     for other in load():
         if other.get("edit", other["script"]) == name and other["code"] == before["code"]:
             other["code"] = run["code"]
-            other["confirmed"] = "seed {seed}, TensorFlow {tensorflow}, Python {python}".format(
-                **run)
+            other["confirmed"] = (
+                "seed {seed}, {iterations} iterations, TensorFlow {tensorflow}, Python {python}"
+                .format(**run))
             if other["tensorflow"] == run["tensorflow"]:
                 other["megabytes"] = run["megabytes"]  # a matter of the code, not of the seed
-            if other["tensorflow"] == run["tensorflow"] and other["seed"] == run["seed"]:
-                other.update({field: run[field] for field in ("at", "reached", "share_to_99")})
+                if other["seed"] == run["seed"] and run["share_to_99"]:
+                    other["reached"][ROAD] = run["reached"][ROAD]
+                    other["share_to_99"] = round(run["share_to_99"] * share, 3)
             confirmed.append(other)
     record(confirmed)
     print("{} is confirmed: max {max_accuracy} with seed {seed}".format(name, **run), flush=True)
@@ -238,6 +247,7 @@ def main():
         "confirm", help="run scripts or edits once, so that their records stay valid")
     again.add_argument("names", nargs="+", help="scripts, or names of edits")
     again.add_argument("--seed", type=int, help="a recorded one; default: the first of them")
+    again.add_argument("--iterations", type=int, help="of a script that takes long: so many")
     commands.add_parser("start", help="record what the networks are like before their first step")
     arguments = parser.parse_args()
     if arguments.command == "run":
@@ -249,7 +259,7 @@ def main():
             show_and_record(measure_edit(name, arguments.seed))
     elif arguments.command == "confirm":
         for name in arguments.names:
-            confirm(name, arguments.seed)
+            confirm(name, arguments.seed, arguments.iterations)
     else:
         start()
 

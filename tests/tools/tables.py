@@ -40,6 +40,7 @@ NEXT_TRICKS = {
     "mnist_4.0_batchnorm.py": "batch normalisation, more channels",
     "mnist_4.1_augmentation.py": "stretched digits",
     "mnist_5.0_recurrent.py": "a recurrent network",
+    "text_5.1_language_model.py": "a network that writes",
 }
 # What stands in the place of figures in the two steps that train 3.1's network.
 NO_RUNS = {
@@ -234,6 +235,15 @@ def road_table():
                   "iterations to the end", "time to the end", "accuracy at the end"], rows)
 
 
+def written_words():
+    """What the language model wrote at its stages: for docs/next_steps.md."""
+    runs = [run for run in runs_of("text_5.1_language_model.py", NEWEST) if run["seed"] == 0]
+    text = "\n".join(line for run in runs for line in run["printed"])
+    stages = re.findall(r"^It writes:\n(.*?)\n-{40}$", text, re.M | re.S)
+    stages = [re.sub(r"[ \t]+$", "", stage, flags=re.M).strip("\n") for stage in stages]
+    return "".join("```text\n{}\n```\n\n".format(stage) for stage in stages)
+
+
 def usual(runs, level):
     """The median iteration at which runs have reached a test accuracy, where most of them did."""
     values = values_of(runs, level)
@@ -371,6 +381,7 @@ def documents():
         texts[next_steps.diff_of(script)] = next_steps.diff_to_write(
             script, base, made[script], made[base] if base in made else texts[base])
     text = replaced(read("docs/next_steps.md"), "results", next_steps_table())
+    text = replaced(text, "written", written_words())
     texts["docs/next_steps.md"] = replaced(text, "road", road_table())
     texts["README.md"] = replaced(read("README.md"), "results", steps_table())
     text = replaced(read("docs/results.md"), "results", details_table())
