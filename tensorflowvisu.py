@@ -669,6 +669,7 @@ class _Run:
                 self._compute_step(self._done, test, train)
             except BaseException as error:
                 self.error = error
+                self.frame = self._snapshot()
                 self.close()
                 self.over.set()
                 raise
