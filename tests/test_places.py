@@ -352,12 +352,12 @@ def test_movie_as_gif_where_there_is_no_ffmpeg(tmp_path):
     image = module("PIL.Image").Image
     script = live_script(tmp_path, arguments="dpi=35", call="""
         datavis.animate(step, 101, 10, 50, save_movie="run.mp4")
-        datavis.animate(step, 400, 1, 50, save_movie="long.gif")
+        datavis.animate(step, 320, 1, 50, save_movie="long.gif")
         """)
     done = run_python(script, cwd=str(tmp_path), env=environment(PATH=""))
     assert done.returncode == 0 and "there is no ffmpeg" in done.stderr, done.stderr
     # 10 frames a second, the last one for two seconds; a long one has every second update.
-    for name, frames, seconds in (("run.gif", 12, 3.1), ("long.gif", 200, 22)):
+    for name, frames, seconds in (("run.gif", 12, 3.1), ("long.gif", 160, 17.9)):
         with image.open(str(tmp_path / name)) as movie:
             assert movie.size == (672, 378) and 0.8 * frames < movie.n_frames <= 300
             shown = 0
