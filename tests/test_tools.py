@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -80,10 +81,11 @@ def test_compare_prints_the_differences_with_their_standard_errors():
     words = "{:+.4f} ± {:.4f}".format(
         np.mean(second) - np.mean(first),
         np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)))
+    means = ["{:.4f} ± {:.4f}".format(np.mean(values), np.std(values, ddof=1) / len(values) ** 0.5)
+             for values in (first, second)]
     for names in (("2.0", "2.1"), (SCRIPTS[1], SCRIPTS[2])):
-        lines = compare(*names).stdout.splitlines()
-        assert [line for line in lines if line.startswith("test accuracy at the end")
-                and line.endswith(words)], lines
+        line, = re.findall("^test accuracy at the end *(.*)$", compare(*names).stdout, re.M)
+        assert re.split("  +", line) == means + [words]
     # One run has no spread of its own: that of the script stands for it.
     edit = compare("2.1", "2.1_fixed_rate").stdout
     assert "±" in edit.splitlines()[3] and "0.9817 " in edit
