@@ -102,7 +102,7 @@ def test_a_faulty_mirror_is_left(mirrors, tmp_path, monkeypatch, capsys, fault):
         file.write("5")  # The highest memory is counted from here.
     before, begun = memory("VmRSS"), time.time()
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert time.time() - begun < 10
+    assert time.time() - begun < 30
     assert memory("VmHWM") - before < 200000
     notice = capsys.readouterr().err
     assert words in notice
@@ -156,7 +156,7 @@ def test_a_network_that_never_answers(tmp_path, monkeypatch, black_hole, trouble
     monkeypatch.setattr(mnistdata, "TIMEOUT", 0.3)
     begun = time.time()
     assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert time.time() - begun < 6 * 0.3 + 3
+    assert time.time() - begun < 6 * 0.3 + 10
     wait_until(lambda: not receivers(), seconds=10)
 
 
@@ -167,7 +167,7 @@ def test_mirrors_share_the_time(mirrors, tmp_path, monkeypatch, count):
     monkeypatch.setattr(mnistdata, "TIMEOUT", 0.3)
     begun = time.time()
     assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert time.time() - begun < 6 * mnistdata.TIMEOUT + 3
+    assert time.time() - begun < 6 * mnistdata.TIMEOUT + 10
 
 
 def test_the_times_and_sizes_that_are_promised():
@@ -183,7 +183,7 @@ def test_the_interrupt_key_leaves_at_once(mirrors, tmp_path):
     wait_until(lambda: mirror.asked, every=0.01)
     begun = time.time()
     process.send_signal(signal.SIGINT)
-    assert b"KeyboardInterrupt" in process.communicate()[1] and time.time() - begun < 3
+    assert b"KeyboardInterrupt" in process.communicate()[1] and time.time() - begun < 8
     assert not (tmp_path / "d").exists()
 
 
