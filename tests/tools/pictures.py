@@ -54,9 +54,9 @@ RANGES = {
     "2.1_weights_1": (0, 1000), "2.1_five_neurons": (0.4, 150),
 }
 RANGE = 0.92, 40
-# Where the legends would hide the red curve, they stand in the middle.
-LEGENDS_IN_THE_MIDDLE = ["1.0_rate_0.03", "2.1_zero_weights", "2.1_on_1000_digits", "2.1_nonsense",
-                         "2.1_weights_1"]
+# Where the legends would hide the red curve, that of panel 1 or those of both stand in the middle.
+IN_THE_MIDDLE = {"1.0_rate_0.03": 1, "2.1_zero_weights": 2, "2.1_on_1000_digits": 2,
+                 "2.1_nonsense": 2, "2.1_weights_1": 2}
 # The figures, in inches of 100 pixels each: as wide as two panels, or as what a single one shows.
 SIZE = 9.6, 4
 SIZES = {"1.0_weights_as_pictures": (7, 3.6), "2.1_weights_as_pictures": (6, 3.8),
@@ -113,9 +113,8 @@ def run_and_draw(name, place, drawn, iterations):
     accuracy, loss = RANGES.get(name, RANGE)
     figure.axes[0].set_ylim(accuracy, 1)
     figure.axes[1].set_ylim(0, loss)
-    if name in LEGENDS_IN_THE_MIDDLE:
-        for axes in figure.axes[:2]:
-            axes.get_legend().set_loc("center right")
+    for axes in figure.axes[:IN_THE_MIDDLE.get(name, 0)]:
+        axes.get_legend().set_loc("center right")
     if name == "1.0_confusion":
         figure.axes[5].set(xticks=range(10), yticks=range(10), yticklabels=range(10))
     # Noise takes many bytes.
