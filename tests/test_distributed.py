@@ -52,7 +52,9 @@ class Relay:
 
     def __init__(self, target):
         self.target, self.pairs, self.is_cut = target, [], False
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(5)
         self.address = "127.0.0.1:{}".format(self.listener.getsockname()[1])
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -271,7 +273,7 @@ def test_tasks_end_where_the_parameter_server_is_killed(cluster):
 
 
 @pytest.mark.parametrize("seconds", [3, 40])
-@pytest.mark.parametrize("ends", [[0], [1], [0, 1]], ids=["worker", "ps", "both"])
+@pytest.mark.parametrize("ends", [[0], [0, 1]], ids=["one end", "both ends"])
 def test_a_torn_connection_loses_nothing(ends, seconds, cluster):
     cluster = cluster(iterations=90000, relays=True)
     cluster.start("ps", 0)
