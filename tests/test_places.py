@@ -51,7 +51,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
     ({"MPLBACKEND": "Agg", "DISPLAY": ":999"}, "backend Agg shows no window"),
     ({"MPLBACKEND": "TkAgg", "DISPLAY": ":999"}, ":999"), ({"DISPLAY": ":999"}, ":999"),
     # What a notebook sets, and hands on to !python; what an IDE sets; a name that is wrong.
-    ({"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ":999"}, "%run live.py"),
+    ({"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ":999"},
+     "%run live.py"),
     ({"MPLBACKEND": "module://ide", "DISPLAY": ":999"}, "backend module://ide shows no window"),
     ({"MPLBACKEND": "module://missing"}, "No module named 'missing'")])
 def test_without_a_window_it_trains_and_leaves_a_picture(tmp_path, variables, reason):
