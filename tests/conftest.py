@@ -5,13 +5,11 @@ import signal
 
 import pytest
 
-from digits import random_state, write_digits, write_idx  # noqa: F401
-from live import RUN_BEFORE, data_of, live_script  # noqa: F401
+from digits import write_digits
 from loading import alone, drawn, folder, mirrors  # noqa: F401
-from processes import environment, missing, need, on_terminal, run_python, wait_until  # noqa: F401
+from processes import need
 from screens import virtual_screen
-from scripts import script_from_diff, script_text  # noqa: F401
-from series import ROOT, SCRIPTS  # noqa: F401
+from series import ROOT
 
 pytest.register_assert_rewrite("checks")
 LAST_RUN = os.path.join(ROOT, "data", "last_run.csv")

@@ -355,8 +355,8 @@ def test_digits_that_cannot_be_kept_are_used(mirrors, tmp_path, way, network):
             command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
     url = mirror.url if network else "http://localhost:1/"
     done = subprocess.run(command + [sys.executable, str(loader(tmp_path, url, data))],
-                          env=environment(KERAS_HOME=str(tmp_path)), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True)
+                          env=environment(KERAS_HOME=str(tmp_path)), capture_output=True,
+                          text=True)
     assert done.stdout.split() == [str(not network), "300"]
     assert done.stderr.count("used all the same, cannot be kept in") == 1
     assert ("File exists" if way == "a file" else "Permission denied") in done.stderr

@@ -52,7 +52,7 @@ def git_apply(folder, script):
     """Applies a diff with the program that readers use, in a folder that no repository is above."""
     return subprocess.run(
         ["git", "apply", next_steps.diff_of(script)], cwd=folder, stderr=subprocess.PIPE,
-        universal_newlines=True,
+        text=True,
         env=environment(GIT_CEILING_DIRECTORIES=os.path.dirname(folder)))
 
 
@@ -198,7 +198,7 @@ def test_git_ignores_what_is_made(made):
     subprocess.run(["git", "init", "-q", made], check=True)
     shutil.copy(os.path.join(ROOT, ".gitignore"), made)
     done = subprocess.run(["git", "ls-files", "--others", "--exclude-standard", "*.py"], cwd=made,
-                          stdout=subprocess.PIPE, universal_newlines=True, check=True)
+                          stdout=subprocess.PIPE, text=True, check=True)
     assert sorted(done.stdout.split()) == SCRIPTS
 
 
@@ -325,7 +325,7 @@ def test_batch_normalisation(texts, small_digits):
     for k in (1, 2, 3, 4):
         found["B{}".format(k)] = np.linspace(-0.5, 0.5, names["B{}".format(k)].shape[0])
         names["B{}".format(k)].load(found["B{}".format(k)], names["sess"])
-    for name in "YY Y4 Z1 Y1 Z2 Y2 Z3 Y3".split():
+    for name in ["YY", "Y4", "Z1", "Y1", "Z2", "Y2", "Z3", "Y3"]:
         found[name] = run(name, images[:20], False)
     found["W4"] = names["sess"].run(names["W4"])
     # Three batches in the first iterations, and the first one once more, much later.

@@ -160,7 +160,7 @@ def test_signals_that_are_ignored_stay_so(tmp_path):
         """, first="import signal")
     command = f"trap '' INT TERM HUP; exec '{sys.executable}' '{script}'"
     done = subprocess.run(["sh", "-c", command], cwd=str(tmp_path), env=environment(),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+                          capture_output=True, timeout=300)
     assert done.returncode == 0 and done.stdout == b"max test accuracy: 0.9\n", done.stderr
 
 

@@ -482,9 +482,8 @@ def test_a_window_that_is_closed_at_once(tmp_path, dense_screen):
             print("closed", flush=True)
         """)
     done = subprocess.run(
-        [sys.executable, str(script)], cwd=str(tmp_path), timeout=300, stdout=subprocess.PIPE,
-        env=environment(DISPLAY=dense_screen, MPLBACKEND="TkAgg"), stderr=subprocess.PIPE,
-        universal_newlines=True)
+        [sys.executable, str(script)], cwd=str(tmp_path), timeout=300, capture_output=True,
+        env=environment(DISPLAY=dense_screen, MPLBACKEND="TkAgg"), text=True)
     assert done.returncode == 0 and done.stdout.count("closed") == 7, done.stderr
     assert done.stderr == ""
 

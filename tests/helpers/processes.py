@@ -62,8 +62,8 @@ def environment(**changes):
 def run_python(*arguments, **options):
     """Runs Python on a file of tests/ and returns the finished process, its output as text."""
     options.setdefault("env", environment())
-    return subprocess.run([sys.executable] + [str(a) for a in arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, timeout=600, **options)
+    return subprocess.run([sys.executable] + [str(a) for a in arguments], capture_output=True,
+                          text=True, timeout=600, **options)
 
 
 def on_terminal(arguments, **options):

@@ -203,7 +203,7 @@ def compare(arguments, environment):
                 [sys.executable, os.path.abspath(__file__), "--iterations",
                  str(arguments.iterations), "--rounds", str(arguments.rounds), "--measure", script,
                  str(time.time())], cwd=folder, env=environment, stdout=subprocess.PIPE,
-                universal_newlines=True, check=True)
+                text=True, check=True)
         line = [line for line in done.stdout.splitlines() if line.startswith("measured ")][-1]
         m = json.loads(line[len("measured "):])
         bare, text, window, slow = (m["loops"][name] for name in ("bare", "text", "window", "slow"))

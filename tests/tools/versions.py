@@ -106,7 +106,7 @@ def versions_of(python):
         [python, "-c", "import json, platform, numpy, matplotlib, tensorflow; print(json.dumps({"
          "'python': platform.python_version(), 'tensorflow': tensorflow.__version__,"
          "'numpy': numpy.__version__, 'matplotlib': matplotlib.__version__}))"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True, check=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
         env=environment(PYTHONDONTWRITEBYTECODE=None))
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -151,8 +151,8 @@ def without_display(python, data):
     with tempfile.TemporaryDirectory() as place:
         paths_of = [written(script, place, ITERATIONS) for script in SCRIPTS]
         done = subprocess.run(
-            [python, "-c", ONE_BY_ONE, *paths_of], cwd=place, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, universal_newlines=True, timeout=1200,
+            [python, "-c", ONE_BY_ONE, *paths_of], cwd=place, capture_output=True,
+            text=True, timeout=1200,
             env=variables(place, MNIST_DATA=data))
         seen = {}
         for part in done.stderr.split("begins ")[1:]:
@@ -207,7 +207,7 @@ class Window:
     def xdotool(self, *arguments):
         done = subprocess.run(["xdotool", *[str(one) for one in arguments]], timeout=60,
                               env=environment(DISPLAY=self.display), stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, universal_newlines=True)
+                              stderr=subprocess.DEVNULL, text=True)
         return done.stdout.strip()
 
     def pixels(self):
