@@ -144,6 +144,11 @@ def _whole_number(name, value, least=1):
     return int(number)
 
 
+def _counts_to_255(images):
+    """Whether images of floats are whole numbers from 0 to 255 all the same."""
+    return images.max(initial=0) > 1 and (images.round() == images).all()
+
+
 def _image(name, value):
     """An image as uint8 [height, width, 1, 3 or 4]; a copy, for its owner may change it."""
     image = _numbers(name, value)
@@ -152,7 +157,7 @@ def _image(name, value):
         raise ValueError(f"{name} must be an image [height, width] or [height, width, 1, 3 or 4],"
                          f" not {list(np.shape(value))}.")
     if image.dtype.kind == "f":
-        image = np.nan_to_num(image * 255.0).round()
+        image = np.nan_to_num(image if _counts_to_255(image) else image * 255.0).round()
     return np.array(image.clip(0, 255), np.uint8)
 
 
@@ -237,8 +242,7 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
         raise ValueError(f"Y_ must be answers of Y's shape {y}, each with a 1 and zeros, not {y_}.")
     if not x[:1].is_compatible_with(y[:1]):
         raise ValueError(f"X and Y must be of the same images, not of {x[0]} and {y[0]}.")
-    if tf.as_dtype(X.dtype).is_integer or isinstance(X, np.ndarray) and (
-            X.max(initial=0) > 1 and (X.round() == X).all()):
+    if tf.as_dtype(X.dtype).is_integer or isinstance(X, np.ndarray) and _counts_to_255(X):
         X = tf.cast(X, tf.float32) / 255.0
 
     answer, label = tf.argmax(Y, 1), tf.argmax(Y_, 1)
@@ -263,10 +267,8 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
     line = np.zeros([height, width], np.float32)
     line[-1:] = line[:, -1:] = 1
 
-    # Only the lines with images are put together; those below them are white without more ado.
     per_line = n // lines
-    count = tf.shape(wrong)[0] + tf.shape(right)[0]
-    used = (count + per_line - 1) // per_line
+    empty = n - tf.shape(wrong)[0] - tf.shape(right)[0]
     planes = []
     for k in range(3):  # A colour at a time: TensorFlow is slow where the last dimension is 3.
         back = _RED_PAPER[k]
@@ -275,14 +277,12 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
             plane += rimmed * (back - plane) + inked * (color[k] - back)
         plane += line * (_WHITE_PAPER[k] - plane)
         plane = tf.concat([plane, _WHITE_PAPER[k] * white[..., k % channels]], 0)
-        plane = tf.pad(plane, [[0, used * per_line - count], [0, 0], [0, 0]], constant_values=255.0)
-        plane = tf.transpose(tf.reshape(plane, [used, per_line, height, width]), [0, 2, 1, 3])
-        planes.append(tf.cast(tf.round(tf.reshape(plane, [used * height, per_line * width])),
-                              tf.uint8))
-    mosaic = tf.pad(tf.stack(planes, 2), [[0, (lines - used) * height], [0, 0], [0, 0]],
-                    constant_values=255)
+        plane = tf.pad(plane, [[0, empty], [0, 0], [0, 0]], constant_values=255.0)
+        plane = tf.transpose(tf.reshape(plane, [lines, per_line, height, width]), [0, 2, 1, 3])
+        plane = tf.reshape(plane, [lines * height, per_line * width])
+        planes.append(tf.cast(tf.round(plane), tf.uint8))
     _images_on[lines * height, per_line * width] = n
-    return tf.reshape(mosaic, [lines * height, per_line * width, 3])
+    return tf.stack(planes, 2)
 
 
 # ---------- Percentile bands ----------
@@ -855,7 +855,8 @@ _MOST_COLUMNS = 1000  # Of bands; more than pixels would be drawn for nothing.
 
 def _nice_bound(value, steps=(1, 1.5, 2, 3, 5, 7, 10, 15)):
     """The next of 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, ... so that an axis grows in few steps."""
-    if value <= 0:
+    value = min(value, 1e300)
+    if value < 1e-300:  # matplotlib has no axes for still smaller or larger numbers.
         return 0.0
     bounds = 10 ** np.floor(np.log10(value)) * np.array(steps)
     return bounds[bounds > value * (1 - 1e-9)][0]

@@ -115,11 +115,17 @@ def test_a_run_that_is_kept_stays_whatever_runs_come(reader):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["no curves", "other text", "no text", "longer than 100 kB",
-                                  "other digits", "no folder"])
+@pytest.mark.parametrize("case", [
+    "no curves", "half a line", "a column less", "words", "no test curve", "other text", "no text",
+    "longer than 100 kB", "other digits", "no folder"])
 def test_what_cannot_be_compared_is_no_trouble(reader, case):
-    if case == "no curves":
-        (reader.data / "last_run.csv").write_bytes(b"\xff\0")
+    curves = reader.left("csv")
+    head = b"\n".join(curves.split(b"\n")[:2])
+    broken = {"no curves": b"\xff\0", "half a line": curves[:-4],
+              "a column less": head + b"\n0,0.5,3,0.9\n", "words": head + b"\n0,0.5,3,a,b\n",
+              "no test curve": head + b"\n0,0.5,3,nan,nan\n"}
+    if case in broken:
+        (reader.data / "last_run.csv").write_bytes(broken[case])
     elif case == "other text":  # As after two runs at once.
         (reader.data / "last_run.py").write_text("lr = 7\n")
     elif case == "no text":
