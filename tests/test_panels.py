@@ -294,9 +294,9 @@ def test_points_are_added_in_no_time_and_stay_as_they_were():
     datavis = MnistDataVis()
     frames, times = [], []
     for i in range(30000):
-        begin = time.perf_counter()
+        begin = time.process_time()
         datavis.append_training_curves_data(i, 0.5, float(i))
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
         if i in (10, 500, 20000):
             frames.append(datavis.frame.training)
     assert np.median(times[-5000:]) < 2 * np.median(times[:5000]) + 1e-4  # However many there are.
@@ -650,12 +650,12 @@ def test_a_long_curve_is_drawn_quickly_and_as_it_is():
             figure = panels_of(datavis, "1")[0].figure
             curve = line(figure.axes[0], "training")
             for _ in range(5):
-                begin = time.perf_counter()
+                begin = time.process_time()
                 curve.draw(figure.canvas.get_renderer())
-                times.append(time.perf_counter() - begin)
+                times.append(time.process_time() - begin)
         blue = (inside(figure.axes[0])[:, :-2, 0] < 200)[:, 20:-20]
         pixels.append(np.argwhere(blue)[:, 0])
-    assert min(times[5:]) < 20 * min(times[:5])
+    assert sum(times[5:]) < 20 * sum(times[:5])
     assert abs(pixels[0].min() - pixels[1].min()) <= 2 >= abs(pixels[0].max() - pixels[1].max())
 
 
