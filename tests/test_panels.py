@@ -227,18 +227,6 @@ def test_bands_of_nothing_and_of_infinities_are_nan(data):
     assert np.isnan(probability_distribution(data)).all()
 
 
-def test_arrays_are_neither_changed_nor_kept():
-    data, image = random_state().randn(1000), np.full([280, 280, 3], 9, np.uint8)
-    kept = data.copy()
-    datavis = MnistDataVis()
-    datavis.append_data_histograms(0, data, data)
-    datavis.update_image1(image)
-    assert (data == kept).all() and (image == 9).all()
-    data[:] = image[:] = 0  # A caller may use them again.
-    assert (datavis.frame.image1 == 9).all()
-    assert (datavis.frame.bands4[0, 1:] == probability_distribution(kept)).all()
-
-
 # ---------- Data ----------
 
 def filled(points=50, **options):
@@ -250,6 +238,18 @@ def filled(points=50, **options):
         if i % 5 == 0:
             datavis.append_test_curves_data(10 * i, 0.4 + 0.004 * i, 95 - i)
     return datavis
+
+
+def test_arrays_are_neither_changed_nor_kept():
+    data, image = random_state().randn(1000), np.full([280, 280, 3], 9, np.uint8)
+    boundaries = probability_distribution(data)
+    datavis = MnistDataVis()
+    datavis.append_data_histograms(0, data, data)
+    datavis.update_image1(image)
+    assert (data == random_state().randn(1000)).all() and (image == 9).all()
+    data[:] = image[:] = 0  # A caller may use them again.
+    assert (datavis.frame.image1 == 9).all()
+    assert (datavis.frame.bands4[0, 1:] == boundaries).all()
 
 
 def test_two_visualisers_share_nothing():
@@ -614,9 +614,10 @@ def test_letters_lines_and_margins_grow_with_the_window():
 
 
 @pytest.mark.parametrize("iterations, end", [(300, 300), (101, 100), (2001, 2000), (7, 6), (1, 1)])
-def test_axes_end_at_a_round_number(elsewhere, iterations, end):
-    datavis = MnistDataVis(dpi=20)
-    datavis.animate(lambda i, *_: datavis.append_training_curves_data(i, 0.5, 50.0), iterations)
+def test_axes_end_at_a_round_number(iterations, end):
+    datavis = MnistDataVis()
+    set_run(datavis, iterations, None)
+    datavis.append_training_curves_data(iterations - 1, 0.5, 50.0)
     assert panels_of(datavis, "1", 20)[0].get_xlim() == (0, end)
 
 
