@@ -2,6 +2,7 @@
 
 import re
 
+import versions
 from scripts import script_text
 
 
@@ -23,3 +24,20 @@ def test_pip_and_uv_install_the_same():
     assert sorted(group("tests") + group("qt")) == sorted(
         lines_for_pip("tests/requirements.txt"))
     assert 'requires-python = ">=3.8,' in script_text("pyproject.toml")
+
+
+def test_each_python_colab_and_the_oldest_were_tried_and_all_that_was_tried_works():
+    seen = {one["name"]: one for one in versions.records()}
+    assert {"3.7", "3.8", "3.9", "3.12", "colab", "debian"} <= set(seen)
+    for name in seen:
+        one = versions.COMBINATIONS[name]
+        assert seen[name]["what"] == one.what
+        assert one.python in ("debian", seen[name]["python"].rpartition(".")[0])
+        assert list(seen[name]["scripts"]) == versions.SCRIPTS
+        assert list(seen[name]["windows"]) == sorted(one.windows)
+        for run in seen[name]["scripts"].values():
+            assert versions.works(run) and not run["lines"], (name, run)
+        # The page says what Debian's toolkits and the newest TensorFlow do to each other.
+        for run in seen[name]["windows"].values():
+            assert versions.works(run) or name == "debian, newest", (name, run)
+            assert not run["lines"] or one.python == "debian", (name, run)

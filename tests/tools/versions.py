@@ -36,6 +36,7 @@ ITERATIONS = 40
 Combination = collections.namedtuple("Combination", "python packages what windows")
 OURS = "-r " + os.path.join(ROOT, "install.txt")
 TK_AND_QT = ("TkAgg", "QtAgg")
+OTHERS = ("GTK3Agg", "GTK4Agg", "WXAgg")
 
 
 def combination(python, packages=OURS, what="", windows=TK_AND_QT):
@@ -59,19 +60,18 @@ COMBINATIONS = {
     "colab": combination("3.12", pinned("2.19.0", "2.0.2", "3.10.0"), "Colab's versions"),
     "conda": combination("3.12", pinned("2.19.1", "2.1.3", "3.10.8"), "conda-forge's versions"),
     "oldest": combination("3.8", pinned("2.12.1", "1.22.4", "3.5.3"), "the oldest of TensorFlow 2"),
-    "2.12": combination("3.9", pinned("2.12.1", "1.23.5", "3.6.3")),
+    "2.12": combination("3.9", pinned("2.12.1", "1.24.3", "3.6.3")),
     "2.14": combination("3.11", pinned("2.14.1", "1.26.4", "3.8.4")),
     "2.15": combination("3.11", pinned("2.15.1", "1.26.4")),
-    "2.16": combination("3.9", pinned("2.16.2", "1.26.4", "3.5.0"),
-                        "the last for Macs with Intel processors"),
-    "2.17": combination("3.10", pinned("2.17.1")),
-    "2.18": combination("3.10", pinned("2.18.1")),
+    "2.16": combination("3.12", pinned("2.16.2"), "the last for Macs with Intel processors"),
+    "2.17": combination("3.12", pinned("2.17.1")),
+    "2.18": combination("3.12", pinned("2.18.1")),
     "cpu": combination("3.12", "tensorflow-cpu matplotlib", "the package `tensorflow-cpu`"),
     "tf-keras": combination("3.13", OURS + " tf-keras", "with Keras 2 beside it"),
     "2.22": combination("3.13", pinned("2.22.0rc0") + " keras-nightly>=3.12.0.dev0",
                         "before its release"),
-    "debian": combination("debian", what="Debian 12's toolkits",
-                          windows=("GTK3Agg", "GTK4Agg", "WXAgg")),
+    "debian": combination("debian", pinned("2.19.0"), "Debian 12's toolkits", OTHERS),
+    "debian, newest": combination("debian", what="Debian 12's toolkits", windows=OTHERS),
 }
 
 
@@ -90,7 +90,9 @@ def made(one, folder):
     python = os.path.join(folder, "bin", "python")
     packages = one.packages.split()
     if "QtAgg" in one.windows:
-        packages.append("pyside6<6.4" if one.python == "3.7" else "pyside6-essentials")
+        # matplotlib 3.5 knows no later Qt.
+        early = one.python == "3.7" or "matplotlib==3.5" in one.packages
+        packages.append("pyside6<6.4" if early else "pyside6-essentials")
     options = ["--system-site-packages"] if one.python == "debian" else []
     # Outside this project's folder, whose own settings uv would take.
     for command in (["uv", "venv", "-q", *options, "--python", python_of(one.python), folder],
@@ -235,8 +237,9 @@ def in_window(python, backend, data):
     """What 1.0 does in a window: pause, a layout and its end, each by its key."""
     script = SCRIPTS[0]
     with tempfile.TemporaryDirectory() as place, virtual_screen(manager=True) as display:
+        # A desktop has a folder for what its programs leave.
         run = Run(python, script, place, 10 ** 6, MNIST_DATA=data, DISPLAY=display,
-                  MPLBACKEND=backend)
+                  MPLBACKEND=backend, XDG_RUNTIME_DIR=place)
         did = dict.fromkeys(("window", "draws", "pause", "layout", "go on", "q"), False)
         try:
             window = Window(run, display, place)
