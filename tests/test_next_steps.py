@@ -269,8 +269,8 @@ def test_recorded_results_are_what_the_header_says(name, texts):
 def test_one_cycle_ends_at_99_percent_and_batch_normalisation_fits_a_laptop():
     assert np.mean([run["final_accuracy"] for run in records.runs_of(
         "mnist_3.2_one_cycle.py", "2.")]) >= 0.99
-    assert max(run["megabytes"] for run in records.runs_of(
-        "mnist_4.0_batchnorm.py", "2.")) <= 1500
+    for name in ("mnist_4.0_batchnorm.py", "mnist_4.1_augmentation.py"):
+        assert max(run["megabytes"] for run in records.runs_of(name, "2.")) <= 1500
 
 
 # ---------- Graphs ----------
@@ -392,7 +392,7 @@ def test_augmentation(n, texts, small_digits):
     assert abs(moved).max() <= 0.12 + 1e-6
     # All four edges move over all of this range, each on its own, and anew each time.
     assert (moved.max(axis=0) > 0.08).all() and (moved.min(axis=0) < -0.08).all()
-    assert abs(np.corrcoef(moved.T) - np.eye(4)).max() < 0.6
+    assert abs(np.corrcoef(moved.T) - np.eye(4)).max() < (0.4 if n == 100 else 0.8)
     assert abs(found["again"] - found["boxes"]).mean() > 0.03
     for k in range(5):
         assert np.allclose(found["XX"][k, :, :, 0],
