@@ -314,15 +314,18 @@ def scripts_cell(seen):
 
 
 def windows_cell(seen):
-    """The toolkits whose window did all, and what the others lack."""
+    """The toolkits, and what their windows did not do."""
     cells = []
     for backend in COMBINATIONS[seen["name"]].windows:
         run = seen["windows"][backend]
-        lacks = [key for key, value in run.items() if value is False]
-        if run["exit"] != 0 and not lacks:
-            lacks = ["exit {}".format(run["exit"])]
-        cells.append(backend[:-3] + (" (not: {})".format(", ".join(lacks)) if lacks else "")
-                     + (" (other lines)" if run["lines"] else ""))
+        words = [key for key, done in run.items() if done is False]
+        if run["exit"] < 0:  # Killed by a signal.
+            words = ["signal {} {}".format(-run["exit"], "at the end" if run["q"] else "at once")]
+        elif words or run["exit"]:
+            words = ["not: " + ", ".join(words or ["exit {}".format(run["exit"])])]
+        if run["lines"]:
+            words.append("lines of its own")
+        cells.append(backend[:-3] + (" ({})".format("; ".join(words)) if words else ""))
     return ", ".join(cells)
 
 
