@@ -28,7 +28,7 @@ def test_pip_and_uv_install_the_same():
 
 def test_each_python_colab_and_the_oldest_were_tried_and_all_that_was_tried_works():
     seen = {one["name"]: one for one in versions.records()}
-    assert {"3.7", "3.8", "3.9", "3.12", "colab", "debian"} <= set(seen)
+    assert {"3.7", "3.8", "3.9", "3.12", "3.13", "colab", "conda", "oldest", "debian"} <= set(seen)
     for name in seen:
         one = versions.COMBINATIONS[name]
         assert seen[name]["what"] == one.what
