@@ -58,7 +58,7 @@ COMBINATIONS = {
     "3.12": combination("3.12", what="`install.txt`"),
     "3.13": combination("3.13", what="`install.txt`"),
     "colab": combination("3.12", pinned("2.19.0", "2.0.2", "3.10.0"), "Colab's versions"),
-    "conda": combination("3.12", pinned("2.19.1", "2.1.3", "3.10.8"), "a set such as conda-forge's"),
+    "conda": combination("3.12", pinned("2.19.1", "2.1.3", "3.10.8"), "a set as conda-forge's"),
     "oldest": combination("3.8", pinned("2.12.1", "1.22.4", "3.5.3"), "the oldest of TensorFlow 2"),
     "2.12": combination("3.9", pinned("2.12.1", "1.24.3", "3.6.3")),
     "2.14": combination("3.11", pinned("2.14.1", "1.26.4", "3.8.4")),
