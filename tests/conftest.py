@@ -124,19 +124,3 @@ def screen():
     need("Xvfb", "xdotool")
     with virtual_screen() as name:
         yield name
-
-
-@pytest.fixture(scope="session", params=["1024x768", "800x600"])
-def small_screen(request):
-    """A virtual screen as of an old projector, with a window manager; its name and its size."""
-    need("Xvfb", "xdotool", "openbox")
-    with virtual_screen(request.param, manager=True) as name:
-        yield name, [int(size) for size in request.param.split("x")]
-
-
-@pytest.fixture(scope="session")
-def dense_screen():
-    """A virtual screen with many pixels to the inch."""
-    need("Xvfb", "xdotool")
-    with virtual_screen(dpi=144) as name:
-        yield name

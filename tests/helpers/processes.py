@@ -34,7 +34,7 @@ def module(name):
         missing("the package " + name)
 
 
-def wait_until(condition, seconds=60, every=0.1):
+def wait_until(condition, seconds=300, every=0.1):
     """Waits for a condition and returns its first true value; fails where it does not come."""
     end = time.time() + seconds
     while time.time() < end:
@@ -47,7 +47,8 @@ def wait_until(condition, seconds=60, every=0.1):
 
 def environment(**changes):
     """The environment of a user without a display; None removes a variable."""
-    variables = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+    # What is printed is read at once: through a pipe it would come when there are pages of it.
+    variables = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
     # The last one is set where the tests' own process imports the panels.
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "MNIST_DATA", "TENSORFLOWVISU_DATA",
                  "TF_CPP_MIN_LOG_LEVEL"):
