@@ -194,7 +194,7 @@ def test_progress_line_on_a_terminal(tmp_path):
         import fcntl, struct, termios, types
         # The longest line is that of generated digits; 4,000 digits are an epoch.
         sys.modules["mnistdata"] = types.SimpleNamespace(latest=types.SimpleNamespace(
-            generated=True, train=types.SimpleNamespace(epochs_completed=1234)))
+            generated=True, checksum="1", train=types.SimpleNamespace(epochs_completed=1234)))
         """, extra="""
         columns = (80, 40, 25, 100)[i // 110]
         if i % 110 == 0:
@@ -275,6 +275,7 @@ def test_movie_as_mp4(tmp_path):
         print([line.get_label() for line in datavis.figure.axes[0].lines if line.get_visible()])
         datavis.show_on(Figure(figsize=(19.2, 10.8), dpi=70)).savefig("end.png", dpi=70)
         # The second replaces the first; ffmpeg could take the third for an option or a protocol.
+        datavis = tensorflowvisu.MnistDataVis(dpi=20)
         for path in ("a/b/run.mp4", "a/b/run.mp4", "-2026:run.mp4"):
             datavis.animate(step, 11, 10, 50, save_movie=path)
         """)

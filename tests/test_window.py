@@ -260,16 +260,12 @@ def test_window_fits_its_screen(window, size, dpi):
         live = window(screen=name)
         live.until(lambda state: state["size"][0] <= width and state["done"] > 200)
         time.sleep(0.5)
-        geometry = dict(line.split("=") for line in subprocess.check_output(
-            ["xdotool", "getwindowgeometry", "--shell", live.name], env=live.env,
-            universal_newlines=True).split())
-        x, y, w, h = (int(geometry[key]) for key in ("X", "Y", "WIDTH", "HEIGHT"))
-        assert x >= 0 and y >= 0 and x + w <= width and y + h <= height
-        assert w > 0.85 * width and h > 0.75 * height
         state = live.state
-        boxes = [state["toolbar"] + [True]] + list(state["buttons"].values())
-        for x, y, w, h, mapped in boxes:
-            assert mapped and w > 10 and h > 10 and 0 <= x <= width - w and 0 <= y <= height - h
+        w, h = state["window"][2:]
+        assert w > 0.85 * width and h > 0.75 * height
+        boxes = [state["window"], state["toolbar"]] + list(state["buttons"].values())
+        for x, y, w, h, *shown in boxes:
+            assert all(shown) and w > 10 and h > 10 and 0 <= x <= width - w and 0 <= y <= height - h
         assert apart(state, ALL)
         # It closes while its dialog is open, too.
         live.xdotool("key", "s")

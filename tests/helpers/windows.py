@@ -53,8 +53,8 @@ def look(canvas):
     seen["buttons"] = {one.cget("text"): [one.winfo_rootx(), one.winfo_rooty(), one.winfo_width(),
                                           one.winfo_height(), one.winfo_ismapped()]
                        for one in children if one.winfo_class() in ("Button", "Checkbutton")}
-    seen["toolbar"] = [toolbar.winfo_rootx(), toolbar.winfo_rooty(), toolbar.winfo_width(),
-                       toolbar.winfo_height()]
+    for name, one in ("window", window), ("toolbar", toolbar):
+        seen[name] = [one.winfo_rootx(), one.winfo_rooty(), one.winfo_width(), one.winfo_height()]
     if "first" not in seen:
         boxes = [one.title.get_window_extent() for one in axes]
         seen["first"] = {name: seen[name] for name in ("titles", "visible", "xlim", "ylim",
