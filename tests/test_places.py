@@ -343,8 +343,10 @@ def test_a_movie_that_cannot_be_written(tmp_path):
                     "echo Unknown encoder >&2\nexit 1\n")
     fake.chmod(0o755)
     paths = ("/sys/run.mp4", "live.py/run.gif", "/sys/folder/run.gif", "run.mp4")
-    script = live_script(
-        tmp_path, extra="if i == 0: print('trains', file=sys.stderr, flush=True)", call=f"""
+    script = live_script(tmp_path, arguments="run_before=False", extra="""
+        if i == 0:
+            print("trains", file=sys.stderr, flush=True)
+        """, call=f"""
         for path in {paths}:
             print("run", file=sys.stderr, flush=True)
             datavis.animate(step, 11, 10, 50, save_movie=path)
@@ -391,7 +393,8 @@ def test_qt_by_its_name(tmp_path, screen):
     module("PySide6")
     need("xdotool")
     live_script(tmp_path, iterations=100000, pause=0.005, extra=TELLS)
-    process = started(tmp_path, MPLBACKEND="QtAgg", DISPLAY=screen)
+    # Where there is no folder for its own files, Qt says so.
+    process = started(tmp_path, MPLBACKEND="QtAgg", DISPLAY=screen, XDG_RUNTIME_DIR=str(tmp_path))
     assert process.stdout.readline() == "trains\n", process.stderr.read()
 
     def ended():
