@@ -32,9 +32,11 @@ def pytest_cmdline_main(config):
 
 
 def pytest_configure():
-    # Where the tests run in the background, Ctrl-C is ignored, and so it would be in the processes
-    # that they start. A handler of their own is not handed on to these.
+    # Where the tests run in the background, Ctrl-C is ignored, under nohup the end of a terminal,
+    # and so they would be in the processes that they start. Handlers are not handed on to these.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_collection_modifyitems(config, items):
