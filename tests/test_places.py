@@ -267,6 +267,7 @@ def frames_of(path):
          "stream=width,height,nb_read_frames", "-of", "json", str(path)]).decode())["streams"][0]
 
 
+@pytest.mark.slow
 def test_movie_as_mp4(tmp_path):
     need("ffmpeg", "ffprobe")
     script = live_script(tmp_path, before=True, call="""
@@ -297,6 +298,7 @@ def test_movie_as_mp4(tmp_path):
     assert (tmp_path / "-2026:run.mp4").exists() and "cannot be written" not in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_movie_and_none_replaces_that_of_another_run(tmp_path):
     need("ffmpeg", "ffprobe")
     live_script(tmp_path, iterations=100000, pause=0.002, options=", save_movie='run.mp4'",
