@@ -77,12 +77,16 @@ def watched(name):
     setattr(FigureCanvasTkAgg, name, call)
 
 
+folder = os.getcwd()  # A dialog of Tk's is in another one for moments, while it reads that.
+
+
 def write():
+    part, whole = (os.path.join(folder, "state." + kind) for kind in ("part", "json"))
     while True:
-        with open("state.part", "w") as file:
+        with open(part, "w") as file:
             json.dump(dict(seen, done=done, paused=datavis.is_paused(), threads=sorted(
                 thread.name for thread in threading.enumerate())), file)
-        os.replace("state.part", "state.json")
+        os.replace(part, whole)
         time.sleep(0.05)
 
 
