@@ -272,6 +272,8 @@ def test_tasks_end_where_the_parameter_server_is_killed(cluster):
     assert "Traceback" not in "".join(cluster.errors("worker", 0))
 
 
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="TensorFlow 1.15.5 may not mend a connection:"
+                    " then the worker ends with its sentence, and is started again")
 @pytest.mark.parametrize("seconds", [3, 40])
 @pytest.mark.parametrize("ends", [[0], [0, 1]], ids=["one end", "both ends"])
 def test_a_torn_connection_loses_nothing(ends, seconds, cluster):
