@@ -7,8 +7,8 @@ Training runs in its own loop and publishes what there is to see; it never waits
 newest data are drawn in a window, in a browser (MPLBACKEND=WebAgg) or in a notebook's cell,
 whichever there is, or left as a picture.
 
-The rooms of this house, each of which uses only those before it: start-up lines, mosaic, bands,
-console, the run before, the run, the panels, the dashboard, matplotlib's insides, the places,
+The rooms of this house, one after the other: start-up lines, arguments, mosaic, bands, console and
+files, the run before, the run, the panels, the dashboard, matplotlib's insides, the places,
 MnistDataVis.
 
 Import this module before TensorFlow: it keeps TensorFlow's start-up lines away.
