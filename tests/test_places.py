@@ -16,7 +16,7 @@ import pytest
 import tensorflowvisu
 from browsers import Browser
 from live import RUN_BEFORE, data_of, live_script
-from processes import environment, module, need, on_terminal, run_python, wait_until
+from processes import environment, missing, module, need, on_terminal, run_python, wait_until
 from series import ROOT
 
 LABEL = "test, run before (2.0)"
@@ -394,6 +394,10 @@ def test_animate_within_a_step(tmp_path):
 def test_qt_by_its_name(tmp_path, screen):
     module("PySide6")
     need("xdotool")
+    # Without a library of the system's, Qt ends any process that opens a window.
+    opens = "from PySide6.QtWidgets import QApplication; QApplication([])"
+    if run_python("-c", opens, env=environment(DISPLAY=screen)).returncode:
+        missing("a library that Qt needs")
     live_script(tmp_path, iterations=100000, pause=0.005, extra=TELLS)
     # Where there is no folder for its own files, Qt says so.
     process = started(tmp_path, MPLBACKEND="QtAgg", DISPLAY=screen, XDG_RUNTIME_DIR=str(tmp_path))
