@@ -20,6 +20,7 @@ import difflib
 import gc
 import hashlib
 import io
+import itertools
 import logging
 import os
 import re
@@ -36,12 +37,11 @@ import matplotlib
 import matplotlib.style
 import numpy as np
 from matplotlib import animation
-from matplotlib.backend_bases import NavigationToolbar2, key_press_handler
+from matplotlib.backend_bases import key_press_handler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from PIL import Image
 
 # ---------- Start-up lines ----------
 
@@ -57,7 +57,6 @@ _START_UP_LINES = (
     "Could not find TensorRT",
     "factory for plugin cu",
     "computation placer already registered",
-    "MLIR V1 optimization pass is not enabled",
 )
 _SIEVE = """
 import sys
@@ -107,10 +106,6 @@ with _without_start_up_lines():
     # TensorFlow 2 looks for GPUs at the first session, and complains where there are none.
     if hasattr(tf.config, "list_physical_devices"):
         tf.config.list_physical_devices()
-        # From 2.17 to 2.19 the first session of all writes a line, too. This one wants no GPU.
-        with tf.Graph().as_default(), tf.Session(
-                config=tf.ConfigProto(device_count={"GPU": 0})) as _session:
-            _session.run(tf.constant(0))
 
 
 # ---------- Arguments ----------
@@ -619,14 +614,6 @@ class _Schedule(collections.namedtuple("_Schedule", [
             test = train
         return test or last, train
 
-    def after(self, done):
-        """About how many steps of each kind come after so many, by what updates returns."""
-        steps = self.iterations - done
-        tests = steps // self.test_every
-        trains = max(0, steps // self.train_every - tests)
-        return {(True, True): tests, (False, True): trains,
-                (False, False): steps - tests - trains}
-
 
 class _Run:
     """The loop of the training, with its pause, its end, its progress and its newest frame.
@@ -638,7 +625,7 @@ class _Run:
 
     def __init__(self, compute_step, schedule, snapshot, compares):
         self._compute_step = compute_step
-        self._schedule = schedule
+        self.schedule = schedule
         self.iterations = schedule.iterations
         self._snapshot = snapshot
         self._go = threading.Event()
@@ -655,14 +642,15 @@ class _Run:
         self.over = threading.Event()
 
     def train(self, on_update=lambda: None):
-        """Trains on, to the end; calls on_update after each step that got data for the panels."""
-        if self.error is not None:
-            raise self.error
+        """Trains on, to the end; calls on_update after each step that got data for the panels.
+
+        What a step raises ends the run, and is kept, to be raised when its place is left.
+        """
         while self._done < self.iterations and not self.closed and not self._leaves:
             if self.paused:
                 self._go.wait()
                 continue
-            test, train = updates = self._schedule.updates(self._done)
+            test, train = updates = self.schedule.updates(self._done)
             if test or train:
                 _console.progress([])
             began = time.monotonic()
@@ -673,7 +661,7 @@ class _Run:
                 self.frame = self._snapshot()
                 self.close()
                 self.over.set()
-                raise
+                break
             self._done += 1
             took = time.monotonic() - began
             self._seconds += took
@@ -701,19 +689,14 @@ class _Run:
         raises, only the thread ends.
         """
         # TensorFlow keeps the defaults for each thread apart.
-        defaults = [] if tf.executing_eagerly() else [tf.get_default_graph()]
-        if tf.get_default_session() is not None:
-            defaults.append(tf.get_default_session())
+        graph = None if tf.executing_eagerly() else tf.get_default_graph()
+        session = tf.get_default_session()
 
         def train():
-            try:
-                with contextlib.ExitStack() as stack:
-                    for default in defaults:
-                        stack.enter_context(default.as_default())
-                    self.train()
-            except BaseException as error:  # The main thread will raise it.
-                self.error = error
-                self.close()
+            with contextlib.ExitStack() as stack:
+                for default in filter(None, (graph, session)):
+                    stack.enter_context(default.as_default())
+                self.train()
 
         # A training step is short: it shall not wait 5 ms, Python's default, for a drawing's turn.
         interval = sys.getswitchinterval()
@@ -775,6 +758,11 @@ class _Run:
                 self.signal = number
             self.close()
 
+        def take_ctrl_c():
+            if self.signal is None and signal.SIGINT in before:
+                signal.signal(signal.SIGINT, on_signal)
+
+        self.take_ctrl_c = take_ctrl_c
         if threading.current_thread() is threading.main_thread():
             for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
@@ -823,9 +811,13 @@ class _Run:
 
         The median forgets the first step, which is slow, and the hours of a closed laptop.
         """
-        usual = {kind: np.median(list(seconds)) for kind, seconds in list(self._recent.items())}
-        return sum(count * usual.get(kind, min(usual.values()))
-                   for kind, count in self._schedule.after(self._done).items())
+        steps = self.iterations - self._done
+        tests = steps // self.schedule.test_every
+        trains = max(0, steps // self.schedule.train_every - tests)
+        others = steps - tests - trains
+        counts = {(True, True): tests, (False, True): trains, (False, False): others}
+        return sum(count * np.median(list(self._recent[kind]) or 0)
+                   for kind, count in counts.items())
 
 
 def _duration(seconds):
@@ -1328,16 +1320,7 @@ def _backend_canvas():
 def _new_window(figsize, dpi):
     """A figure of pyplot's with its manager and a toolbar, not shown yet."""
     import matplotlib.pyplot as plt
-    # The panels have their places from the layout keys. The backend is loaded: Qt's toolbar looks
-    # for the items of its base class while it is imported.
-    _backend_canvas()
-    with contextlib.ExitStack() as after:
-        for kind in [NavigationToolbar2] + NavigationToolbar2.__subclasses__():
-            if "toolitems" in vars(kind):
-                after.callback(setattr, kind, "toolitems", kind.toolitems)
-                kind.toolitems = [item for item in kind.toolitems if item[0] not in (
-                    "Back", "Forward", "Subplots", "Customize")]
-        after.enter_context(matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}))
+    with matplotlib.rc_context({"toolbar": "toolbar2", "interactive": False}):
         figure = plt.figure(figsize=figsize, dpi=dpi)
     if not isinstance(figure.canvas, FigureCanvasAgg):
         plt.close(figure)
@@ -1382,6 +1365,28 @@ def _take_errors(canvas, on_error):
         window.report_callback_exception = lambda kind, error, traceback: on_error(error)
 
 
+class _GifWriter(animation.PillowWriter):
+    """Keeps its frames in 64 colours, which need a fourth of the memory."""
+
+    def grab_frame(self, **options):
+        super().grab_frame(**options)
+        self._frames[-1] = self._frames[-1].quantize(64, method=2)
+
+
+def _movie_writer(figure, path):
+    """A writer of a movie, ready for its first frame."""
+    writer = _GifWriter(fps=10) if path.lower().endswith(".gif") else animation.FFMpegWriter(
+        fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
+    # What ends this process is not meant for ffmpeg, which would leave before its last frame.
+    with contextlib.ExitStack() as after:
+        if hasattr(signal, "pthread_sigmask"):  # Windows has none.
+            before = signal.pthread_sigmask(
+                signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+            after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+        writer.setup(figure, path, figure.dpi)
+    return writer
+
+
 def _fit_screen(figure, largest):
     """Makes a window as large as fits on its screen, up to so many times its size."""
     window, toolbar = figure.canvas.manager.window, figure.canvas.manager.toolbar
@@ -1419,22 +1424,23 @@ def _find_place():
     try:
         chosen = _chosen_backend()
         canvas = _canvas_class(chosen)
-    except Exception as error:  # Each toolkit raises its own where it has no screen.
-        reason = _why_no_window(error)
-    else:
         if canvas.required_interactive_framework:
             return (in_window,)
         if "webagg" in canvas.__module__ and not _is_kernel():
             return (in_browser,)
         screen = {"DISPLAY", "WAYLAND_DISPLAY"}.intersection(os.environ)
         if sys.platform.startswith("linux") and not screen:
-            reason = _why_no_window("headless")
+            reason = "there is no display"
         else:
             reason = f"matplotlib's backend {chosen} shows no window" if chosen else _NO_TOOLKIT
+    except Exception as error:  # Each toolkit raises its own where it has no screen.
+        reason = f"no window could be opened ({_cause(error)})"
+    if _is_kernel():
+        return (in_notebook,)
     if "inline" in str(chosen):
         reason = (f"{chosen} shows pictures in a notebook's own process only (in its cell:"
                   f" %run {_script_name()}.py)")
-    return (in_notebook,) if _is_kernel() else (as_picture, reason)
+    return as_picture, reason
 
 
 def _canvas_class(chosen):
@@ -1478,17 +1484,11 @@ def _answers(display, seconds=10):
     return True
 
 
-def _why_no_window(error):
-    """Makes one sentence of what a toolkit raised where it found no screen."""
-    if "headless" not in str(error):  # matplotlib's word.
-        return f"no window could be opened ({_cause(error)})"
-    display = os.environ.get("DISPLAY")
-    return f"the display {display} cannot be opened" if display else "there is no display"
-
-
 def _cause(error):
     """What went wrong, in the system's words or the error's first line."""
     text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
+    if "'headless'" in text:  # matplotlib's word for a display that does not open.
+        return f"the display {os.environ.get('DISPLAY')} does not open"
     return text if " " in text else f"{type(error).__name__} {text}".strip()
 
 
@@ -1572,8 +1572,9 @@ def in_window(run, make_dashboard):
     dashboard = make_dashboard(_new_window)
     figure, canvas = dashboard.figure, dashboard.figure.canvas
     number, ratio = figure.number, canvas.device_pixel_ratio
-    # Within a dialog of the toolkit's, Python sees a signal only where some code of its runs.
-    timer = canvas.new_timer(200, [(lambda: None, (), {})])
+    # Within a dialog of the toolkit's, Python sees a signal only where some code of its runs, and
+    # with Qt matplotlib would keep Ctrl-C to itself.
+    timer = canvas.new_timer(200, [(run.take_ctrl_c, (), {})])
     closing = canvas.mpl_connect("close_event", lambda _: (
         timer.stop(), run.close(), canvas.stop_event_loop()))
     try:
@@ -1653,13 +1654,8 @@ def in_notebook(run, make_dashboard):
 def as_picture(run, make_dashboard, reason):
     """Trains at text speed and leaves the final panels as a picture."""
     _console.say(f"{reason}; the training goes on without, and leaves a picture.")
-    try:
-        run.train(lambda: _console.progress(run.status_parts()))
-    finally:
-        _leave_picture(run, make_dashboard)
-
-
-_SOFTWARE = "tensorflowvisu"  # What the pictures of this module name in their PNG text.
+    run.train(lambda: _console.progress(run.status_parts()))
+    _leave_picture(run, make_dashboard)
 
 
 def _leave_picture(run, make_dashboard):
@@ -1669,7 +1665,7 @@ def _leave_picture(run, make_dashboard):
         dashboard = make_dashboard(Figure)
         dashboard.set(run.frame, run.status())
         with _part_of(path) as part:
-            dashboard.figure.savefig(part, dpi="figure", metadata={"Software": _SOFTWARE})
+            dashboard.figure.savefig(part, dpi="figure", metadata={"Software": "tensorflowvisu"})
             path = _free_name(path, _is_ours)
             os.replace(part, path)
     except Exception as error:  # No picture is worth the result of a run.
@@ -1689,11 +1685,9 @@ def _free_name(path, may_go):
 
 
 def _is_ours(path):
-    try:
-        with Image.open(path) as image:
-            return image.info.get("Software") == _SOFTWARE
-    except Exception:  # It is no picture.
-        return False
+    """Whether a file is a picture of this module's: it says so in its text."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return b"Software\0tensorflowvisu" in file.read(1000)
 
 
 def _full(path):
@@ -1703,91 +1697,38 @@ def _full(path):
     return path
 
 
-class _Mp4:
-    """A movie of 25 frames a second, by ffmpeg; the last one is held for two seconds."""
-
-    def __init__(self, figure, path):
-        self._writer = animation.FFMpegWriter(
-            fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
-        # What ends this process is not meant for ffmpeg, which would leave before its last frame.
-        with contextlib.ExitStack() as after:
-            if hasattr(signal, "pthread_sigmask"):  # Windows has none.
-                before = signal.pthread_sigmask(
-                    signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-                after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-            self._writer.setup(figure, path, figure.dpi)
-
-    def grab(self):
-        self._writer.grab_frame()
-
-    def finish(self):
-        try:
-            for _ in range(50):
-                self.grab()
-        finally:
-            self._writer.finish()
-
-
-class _Gif:
-    """A movie of 10 frames a second; the last one is held for two seconds.
-
-    It is kept in memory until the end, so it has at most 300 frames of 64 colours: where there are
-    more updates, every second one is left out, or every fourth, and so on.
-    """
-
-    def __init__(self, figure, path):
-        self._figure, self._path = figure, path
-        self._frames, self._every, self._grabbed = [], 1, 0
-
-    def grab(self):
-        if self._grabbed % self._every == 0:
-            if len(self._frames) == 300:
-                del self._frames[1::2]
-                self._every *= 2
-            self._frames.append(self._picture())
-        self._grabbed += 1
-
-    def _picture(self):
-        self._figure.canvas.draw()
-        pixels = np.array(self._figure.canvas.buffer_rgba())[..., :3]
-        return Image.fromarray(pixels).quantize(64, method=2)
-
-    def finish(self):
-        self._frames.append(self._picture())
-        self._frames[0].save(self._path, save_all=True, append_images=self._frames[1:], loop=0,
-                             duration=[100] * (len(self._frames) - 1) + [2000])
-
-
 def as_movie(run, make_dashboard, path):
-    """Trains and writes a movie, a frame for every update."""
+    """Trains and writes a movie, a frame for every update; the last one is held for two seconds."""
     root, extension = os.path.splitext(_full(path))
-    kind = _Mp4 if extension.lower() == ".mp4" else _Gif
-    if kind is _Mp4 and not animation.writers.is_available("ffmpeg"):
+    if extension.lower() == ".mp4" and not animation.writers.is_available("ffmpeg"):
         _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
-        kind, extension = _Gif, ".gif"
+        extension = ".gif"
     path = root + extension
+    # A GIF is kept in memory until the end, so it has at most 300 updates.
+    wanted = sum(any(run.schedule.updates(i)) for i in range(run.iterations))
+    every = 1 if extension.lower() == ".mp4" else 1 + wanted // 300
+    updates = itertools.count()
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         earlier = _version(path)
         with _part_of(path) as part:
             open(part, "xb").close()
             dashboard = make_dashboard(Figure)
-            movie = kind(dashboard.figure, part)
+            writer = _movie_writer(dashboard.figure, part)
 
             def grab():
                 dashboard.set(run.frame, run.status())
-                movie.grab()
+                if next(updates) % every == 0:
+                    writer.grab_frame()
                 _console.progress(run.status_parts())
 
             try:
                 run.train(grab)
-            except BaseException as error:
-                if error is not run.error:
-                    with contextlib.suppress(Exception):
-                        movie.finish()
-                    raise
-            dashboard.set(run.frame, run.status())
-            movie.finish()
+                dashboard.set(run.frame, run.status())
+                for _ in range(2 * writer.fps):
+                    writer.grab_frame()
+            finally:
+                writer.finish()
             # A movie of that name is replaced, but not one that another run has just made.
             path = _free_name(path, lambda found: _version(found) == earlier)
             os.replace(part, path)

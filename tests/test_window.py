@@ -228,12 +228,6 @@ def test_digits_look_the_same_before_and_after_an_update(live):
     assert state["digits"][0] == 1
 
 
-def test_no_button_moves_the_panels(live):
-    buttons = live.state["buttons"]
-    assert {"Home", "Pan", "Zoom", "Save"} <= set(buttons)
-    assert not {"Subplots", "Customize"} & set(buttons)
-
-
 def test_many_keys_at_once_are_answered_together(live):
     before = live.state["draws"]
     live.xdotool("key", "--delay", "0", *"1234568" * 8 + "7")
