@@ -7,10 +7,11 @@ import pytest
 
 import measure
 import mistakes
+import next_steps
 import records
 import workshop
 from scripts import printed_here, script_text
-from series import SCRIPTS
+from series import NEXT_STEPS, SCRIPTS, number_of
 
 PAGE = workshop.text()
 EXPERIMENTS = workshop.experiments(PAGE)
@@ -66,7 +67,7 @@ def test_atlas_shows_each_of_its_parts_and_names_its_question():
 
 def quick(edit):
     """An edited script, as text that runs 20 iterations of few digits and opens no panels."""
-    text = workshop.apply(script_text(edit.script), edit.hunks)
+    text = workshop.apply(next_steps.text_of(edit.script), edit.hunks)
     loop = "for i in range(21): training_step(i, i % 10 == 0, i % 5 == 0)\n"
     text, calls = re.subn(r"^datavis\.animate\(training_step, .*\n", loop, text, flags=re.M)
     assert calls == 1
@@ -113,7 +114,7 @@ def test_figures_in_the_answers_are_measured():
             of_script = records.runs_of(script, "2.")
             runs.append({field: np.mean([run[field] for run in of_script])
                          for field in ("max_accuracy", "final_accuracy")})
-        prose = re.sub(r"^\|.*$|^```\w*\n.*?^```$", "", text, flags=re.M | re.S)
+        prose = re.sub(r"^\|[^\n]*$|^```\w*\n.*?^```$", "", text, flags=re.M | re.S)
         prose = re.sub(r"^<!-- .*$", "", prose, flags=re.M)
         for number in re.findall(r"\b0\.\d{3,4}\b", prose.split("<details>")[1]):
             seen += 1
@@ -121,6 +122,25 @@ def test_figures_in_the_answers_are_measured():
             assert any(abs(value - float(number)) < 0.51 * 10.0 ** -digits
                        for value in figures_of(runs)), (title, number)
     assert seen >= 20
+
+
+def test_figures_of_the_next_steps_are_measured():
+    """An accuracy in a step's sentences is of its edits, or of a step that it names."""
+    seen = 0
+    for part in re.split(r"^### ", script_text("docs/next_steps.md"), flags=re.M):
+        names = re.findall(r"^<!-- edit (\S+) of", part, re.M)
+        prose = re.sub(r"^\|[^\n]*$|^```\w*\n.*?^```$", "", part, flags=re.M | re.S)
+        runs = [run for run in records.load() if run.get("edit") in names]
+        for script in SCRIPTS + list(NEXT_STEPS):
+            if names and number_of(script) in prose:
+                of_script = records.runs_of(script, "2.")
+                runs += of_script + [{field: np.mean([run[field] for run in of_script])
+                                      for field in ("max_accuracy", "final_accuracy") if of_script}]
+        for number in re.findall(r"\b0\.9\d{2,3}\b", prose) if names else []:
+            seen += 1
+            assert any(abs(value - float(number)) < 0.51 * 10.0 ** (2 - len(number))
+                       for value in figures_of(runs)), (part[:20], number)
+    assert seen >= 2
 
 
 @pytest.fixture(scope="module")

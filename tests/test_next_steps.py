@@ -34,7 +34,7 @@ RUNS = {
 # The lines that a script may have, those of code, and the changed ones of its body.
 LIMITS = dict.fromkeys(NEXT_STEPS, (225, 100, 60))
 LIMITS["mnist_3.2_one_cycle.py"] = (178, 78, 12)
-LIMITS["text_5.1_language_model.py"] = (225, 100, 160)
+LIMITS["text_5.1_language_model.py"] = (225, 100, 130)
 LIMITS["mnist_6.0_distributed.py"] = (340, 190, 160)
 LIMITS["mnist_7.0_own_digits.py"] = (270, 150, 90)
 
@@ -442,7 +442,10 @@ def own_text(tmp_path, monkeypatch):
 
 def test_lanes_skip_no_character_and_read_none_twice(own_text):
     lanes = own_text.Lanes(np.arange(4 * 3 * 5 + 7), n=4, steps=5)
-    batches = [lanes.next_batch() for _ in range(6)]
+    encoded = [lanes.next_batch() for _ in range(6)]
+    assert all(X.shape == (4, 5, 98) and Y_.shape == (20, 98) and (part.sum(-1) == 1).all()
+               for X, Y_ in encoded for part in (X, Y_))
+    batches = [(X.argmax(-1), Y_.argmax(-1).reshape([4, 5])) for X, Y_ in encoded]
     assert lanes.batches == 3 and all((Y_ == X + 1).all() for X, Y_ in batches)
     epoch = np.concatenate([X for X, _ in batches[:3]], axis=1)
     assert (epoch.ravel() == np.arange(4 * 3 * 5)).all()
@@ -469,12 +472,19 @@ def test_text_is_read_and_what_is_none_is_said(own_text, tmp_path, capsys):
         assert str(raised.value).endswith(sentence) and "\n" not in str(raised.value)
 
 
+def test_a_missing_file_in_the_command_is_said_in_one_sentence(made):
+    done = run_python(os.path.join(made, "text_5.1_language_model.py"), "away.txt",
+                      env=environment(PYTHONPATH=ROOT))
+    assert done.returncode == 1 and done.stdout.startswith("Tensorflow version ")
+    assert done.stderr == "away.txt cannot be read: No such file or directory.\n"
+
+
 def test_state_is_handed_on_and_the_first_step_writes(own_text, texts):
     names = scripts.built("5.1", texts["text_5.1_language_model.py"])
     sess, X, Hin = names["sess"], names["X"], names["Hin"]
     header = checks.header(texts["text_5.1_language_model.py"])
     drawn = re.findall(r"\b([A-Z]\w*)\s+\[([\dn, ]+)\]", header)
-    assert len(drawn) == 18
+    assert len(drawn) == 17
     for name, sizes in drawn:
         assert [size or -1 for size in names[name].shape.as_list()] == checks.shape(sizes)
     assert "297,826 weights" in header and sum(
@@ -486,7 +496,7 @@ def test_state_is_handed_on_and_the_first_step_writes(own_text, texts):
     W, B = ([sess.run(names[kind + gate]) for gate in "zrc"] for kind in "WB")
     state = middle.astype(float)
     for k in range(30):
-        x = np.eye(98)[second[:, k]]
+        x = second[:, k]
         Z, R = (1 / (1 + np.exp(-np.hstack([x, state]).dot(W[g]) - B[g])) for g in (0, 1))
         C = np.tanh(np.hstack([x, R * state]).dot(W[2]) + B[2])
         state = (1 - Z) * state + Z * C

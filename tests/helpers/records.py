@@ -14,7 +14,7 @@ START = os.path.join(ROOT, "tests", "tools", "start.json")
 
 # The test accuracies whose first iteration is recorded, and the iterations whose accuracy is.
 LEVELS = ("0.90", "0.97", "0.98")
-LOOKS = ("10", "500", "1200", "2000")
+LOOKS = ("10", "500", "1200", "2000", "3000")
 ROAD = "0.99"  # the accuracy to which the table "the road to 99 %" goes
 
 NEWEST, OLDEST = "2.", "1.15."

@@ -1,4 +1,4 @@
-"""What the workshop asks the reader to edit, read from its two pages, for the tests and the tools.
+"""What the documents ask the reader to edit, read from their pages, for the tests and the tools.
 
 An edit is a block of ```diff. Its hunks begin with a line "@@ Heading @@" that names the script's
 section; a hunk's lines begin with a space (both), a minus (before) or a plus (after).
@@ -10,14 +10,14 @@ import re
 
 from series import ROOT, SCRIPTS
 
-PAGES = ["docs/workshop.md", "docs/experiments.md", "docs/results.md"]
+PAGES = ["docs/workshop.md", "docs/experiments.md", "docs/results.md", "docs/next_steps.md"]
 FIRST = SCRIPTS[0]
 
 Experiment = collections.namedtuple("Experiment", "script hunks iterations question answer")
 
 
 def text():
-    """Both pages, one after the other."""
+    """All pages, one after the other."""
     found = []
     for page in PAGES:
         with open(os.path.join(ROOT, page), encoding="utf-8") as file:

@@ -25,7 +25,6 @@ import time
 import paths  # noqa: F401
 import next_steps
 import workshop
-from next_steps import read
 from records import LEVELS, LOOKS, NEWEST, ROAD, START, code_hash, is_of, load, record
 from scripts import TEST_LINE, TRAINING_LINE, built, start_script
 from series import NEXT_STEPS, SCRIPTS
@@ -72,8 +71,8 @@ def measure_edit(name, seed):
     edit = workshop.edits(workshop.text())[name]
     # The page counts iteration 0, too.
     iterations = edit.iterations - 1 if edit.iterations else None
-    return dict(measure(edit.script, seed, workshop.apply(read(edit.script), edit.hunks),
-                        iterations), edit=name)
+    text = workshop.apply(next_steps.text_of(edit.script), edit.hunks)
+    return dict(measure(edit.script, seed, text, iterations), edit=name)
 
 
 def figures(output):
@@ -175,9 +174,11 @@ def confirmed_by(before, run):
                 .format(**run))
             if other["tensorflow"] == run["tensorflow"]:
                 other["megabytes"] = run["megabytes"]  # a matter of the code, not of the seed
-                if other["seed"] == run["seed"] and run["share_to_99"]:
-                    other["reached"][ROAD] = run["reached"][ROAD]
-                    other["share_to_99"] = round(run["share_to_99"] * share, 3)
+                if (other["seed"], other["digits"]) == (run["seed"], run["digits"]):
+                    other["at"].update((look, a) for look, a in run["at"].items() if a is not None)
+                    if run["share_to_99"]:
+                        other["reached"][ROAD] = run["reached"][ROAD]
+                        other["share_to_99"] = round(run["share_to_99"] * share, 3)
             confirmed.append(other)
     record(confirmed)
     print("{} is confirmed: max {max_accuracy} with seed {seed}".format(name, **run), flush=True)

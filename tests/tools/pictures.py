@@ -82,7 +82,7 @@ def script_of(name):
         if number_of(script) == name:
             return script, next_steps.text_of(script)
     edit = workshop.experiments(workshop.text())[name]
-    return edit.script, workshop.apply(read(edit.script), edit.hunks)
+    return edit.script, workshop.apply(next_steps.text_of(edit.script), edit.hunks)
 
 
 def save(figure, name, dpi, colours=96):
