@@ -20,7 +20,7 @@ import pytest
 
 import mnistdata
 from loading import NAMES, OK, answer, content_of, loader, sends
-from processes import environment, missing, run_python, wait_until
+from processes import environment, missing, wait_until
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -81,6 +81,18 @@ def memory(kind):
     return 0
 
 
+@pytest.fixture
+def start(tmp_path):
+    """Starts a script that reads digits from a mirror, or from a folder that may lack some."""
+    def start(url, folder="data", before=(), first="", **options):
+        script = loader(tmp_path, url, tmp_path / folder)
+        script.write_text(first + script.read_text())
+        options = dict({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **options)
+        return subprocess.Popen([*before, sys.executable, str(script)], text=True,
+                                env=environment(KERAS_HOME=str(tmp_path)), **options)
+    return start
+
+
 def receivers():
     return [thread for thread in threading.enumerate()
             if getattr(getattr(thread, "_target", None), "__name__", "") == "receive"]
@@ -115,110 +127,65 @@ def test_a_faulty_mirror_is_left(mirrors, tmp_path, monkeypatch, capsys, fault):
 
 # ---------- Time ----------
 
-def test_a_silence_shorter_than_the_time_out_is_no_failure(mirrors, tmp_path, monkeypatch):
+def test_a_bar_grows_while_a_file_comes(mirrors, tmp_path, monkeypatch, capsys):
+    """A silence shorter than the time-out is no failure.
+
+    The bar is written bit by bit, so that it is the same on a terminal, in a notebook or a file.
+    """
     def pausing(connection, name):
-        answer(connection, mirrors.files[name][:1000], len(mirrors.files[name]))
+        content = mirrors.files[name]
+        answer(connection, content[:len(content) // 2], len(content))
         time.sleep(0.3)
-        connection.sendall(mirrors.files[name][1000:])
+        connection.sendall(content[len(content) // 2:])
     mirrors(pausing)
     monkeypatch.setattr(mnistdata, "TIMEOUT", 0.7)
     assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
+    notice = capsys.readouterr().err
+    assert notice.count("\n0% ..... 25% ..... 50% ..... 75% ..... 100% (0.") == 4
+    assert all(c.isprintable() or c == "\n" for c in notice)
 
 
-@pytest.fixture
-def black_hole():
-    """An address on which nobody answers: its queue of connections is full."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen(0)
-    waiting = [socket.socket() for _ in range(4)]
-    for one in waiting:
-        one.setblocking(False)
-        one.connect_ex(server.getsockname())
-    with socket.socket() as probe:
-        probe.settimeout(0.3)
-        if probe.connect_ex(server.getsockname()) == 0:
-            pytest.skip("there is no way here to keep a connection waiting")
-    yield server.getsockname()
-    for one in [server] + waiting:
-        one.close()
-
-
-@pytest.mark.parametrize("trouble", ["addresses", "look-up"])
-def test_a_network_that_never_answers(tmp_path, monkeypatch, black_hole, trouble):
-    """Eight addresses that drop packets, or a look-up of the name that takes for ever."""
-    def look_up(*_, **__):
-        if trouble == "look-up":
-            time.sleep(2.5)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", black_hole)] * 8
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    monkeypatch.setattr(mnistdata, "MIRRORS", ["http://mirror.invalid/mnist/"] * 2)
+@pytest.mark.parametrize("trouble", ["look-up", "headers"])
+def test_mirrors_share_the_time(mirrors, tmp_path, monkeypatch, trouble):
+    """Six times the time-out for all of them together, where nothing useful arrives."""
+    mirrors(*[sends(OK, b"X: y\r\n", 0.02)] * 20)
+    if trouble == "look-up":
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1.5))
     monkeypatch.setattr(mnistdata, "TIMEOUT", 0.3)
     begun = time.time()
     assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert time.time() - begun < 6 * 0.3 + 10
-    wait_until(lambda: not receivers(), seconds=10)
-
-
-@pytest.mark.parametrize("count", [2, 20])
-def test_mirrors_share_the_time(mirrors, tmp_path, monkeypatch, count):
-    """Six times the time-out for all mirrors together where nothing useful arrives."""
-    mirrors(*[sends(OK, b"X: y\r\n", 0.02)] * count)
-    monkeypatch.setattr(mnistdata, "TIMEOUT", 0.3)
-    begun = time.time()
-    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert time.time() - begun < 6 * mnistdata.TIMEOUT + 10
+    assert time.time() - begun < 6 * mnistdata.TIMEOUT + 5
+    wait_until(lambda: not receivers(), seconds=10, every=0.02)
 
 
 def test_the_times_and_sizes_that_are_promised():
-    text = run_python("-c", "import mnistdata as m; print(m.TIMEOUT, m.SLOWEST, m._PACKED,"
-                      " m._UNPACKED)", cwd=os.path.dirname(mnistdata.__file__)).stdout
-    assert text.split() == ["10", "50000", "16000000", "48000000"]
+    assert (mnistdata.TIMEOUT, mnistdata.SLOWEST) == (10, 50000)
+    assert (mnistdata._PACKED, mnistdata._UNPACKED) == (16000000, 48000000)
 
 
-def test_the_interrupt_key_leaves_at_once(mirrors, tmp_path):
+def test_the_interrupt_key_leaves_at_once(mirrors, tmp_path, start):
     mirror, = mirrors(FAULTS["slow body"][0])
-    process = subprocess.Popen([sys.executable, str(loader(tmp_path, mirror.url, tmp_path / "d"))],
-                               env=environment(KERAS_HOME=str(tmp_path)), stderr=subprocess.PIPE)
+    process = start(mirror.url)
     wait_until(lambda: mirror.asked, every=0.01)
     begun = time.time()
     process.send_signal(signal.SIGINT)
-    assert b"KeyboardInterrupt" in process.communicate()[1] and time.time() - begun < 8
-    assert not (tmp_path / "d").exists()
+    assert "KeyboardInterrupt" in process.communicate()[1] and time.time() - begun < 8
+    assert not (tmp_path / "data").exists()
 
 
 # ---------- Certificates, proxies ----------
 
 @pytest.fixture
-def authority():
+def authority(tmp_path):
+    """Who vouches for certificates; ca.pem says so."""
     try:
         import certifi  # noqa: F401
         import trustme
     except ImportError:
         missing("trustme or certifi")
-    return trustme.CA()
-
-
-def tls(authority):
-    import ssl
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    return context
-
-
-@pytest.mark.parametrize("behave", [None, redirect(b"http://localhost/x"),
-                                    FAULTS["endless trailers"][0]])
-def test_certificates_of_certifi(mirrors, authority, tmp_path, monkeypatch, capsys, behave):
-    import certifi
-    monkeypatch.setattr(mnistdata, "TIMEOUT", 0.5 if behave else 3)
+    authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
-    mirror, = mirrors(behave, context=tls(authority))
-    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated == (behave is not None)
-    notice = capsys.readouterr().err
-    assert "certificate verify failed" in notice and notice.count("package certifi") == 1
-    assert len(mirror.asked) == (4 if behave is None else 1)
-    wait_until(lambda: not receivers(), seconds=10)
+    return authority
 
 
 def framed(notice):
@@ -226,12 +193,28 @@ def framed(notice):
     return " ".join(notice.partition("THESE ARE GENERATED DIGITS")[2].replace("|", " ").split())
 
 
-def test_a_certificate_that_nobody_vouches_for(mirrors, authority, tmp_path, capsys):
-    mirrors(None, context=tls(authority))
-    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    frame = framed(capsys.readouterr().err)
-    assert "certificates could not be verified" in frame and "Install Certificates" in frame
-    assert "connect to the network" not in frame
+@pytest.mark.parametrize("way, asked", [("known", 4), ("faulty", 1), ("unknown", 0)])
+def test_certificates_of_certifi(mirrors, authority, tmp_path, monkeypatch, capsys, way, asked):
+    """They are tried once, where those of the system do not do."""
+    import ssl
+
+    import certifi
+    if way == "faulty":
+        monkeypatch.setattr(mnistdata, "TIMEOUT", 0.5)
+    if way != "unknown":
+        monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    mirror, = mirrors(FAULTS["endless trailers"][0] if way == "faulty" else None, context=context)
+    assert mnistdata.read_data_sets(str(tmp_path / "data")).generated == (way != "known")
+    notice = capsys.readouterr().err
+    assert "certificate verify failed" in notice and notice.count("package certifi") == 1
+    assert len(mirror.asked) == asked
+    frame = framed(notice)
+    if way == "unknown":
+        assert "certificates could not be verified" in frame and "Install Certificates" in frame
+        assert "connect to the network" not in frame
+    wait_until(lambda: not receivers(), seconds=10, every=0.02)
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
@@ -278,22 +261,19 @@ def test_a_host_that_needs_no_proxy(mirrors, tmp_path, monkeypatch, capsys):
 
 # ---------- Many, killed, hindered ----------
 
-def test_five_loaders_at_once_with_two_damaged_files(mirrors, folder, tmp_path):
+def test_five_loaders_at_once_with_two_damaged_files(mirrors, folder, start):
     mirror, = mirrors(None)
     for name in NAMES[:2]:
         (folder / name).write_bytes(b"")
-    script = loader(tmp_path, mirror.url, folder)
-    processes = [subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE,
-                                  stderr=subprocess.DEVNULL,
-                                  env=environment(KERAS_HOME=str(tmp_path))) for _ in range(5)]
-    assert [process.communicate()[0].split() for process in processes] == [[b"False", b"300"]] * 5
+    processes = [start(mirror.url, folder) for _ in range(5)]
+    assert [process.communicate()[0].split() for process in processes] == [["False", "300"]] * 5
     after = content_of(folder)
     assert sorted(after) == sorted([NAMES[0] + ".gz", NAMES[1] + ".gz"] + NAMES[2:])
     assert all(after[name + ".gz"] == mirrors.files[name + ".gz"] for name in NAMES[:2])
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-def test_killed_at_any_moment(mirrors, tmp_path):
+def test_killed_at_any_moment(mirrors, tmp_path, start):
     """What is there is whole; what is not is finished by the next one, and leaves nothing."""
     def slowly(connection, name):
         time.sleep(0.02)
@@ -305,92 +285,56 @@ def test_killed_at_any_moment(mirrors, tmp_path):
         (data / name).write_bytes(b"half")
         os.utime(str(data / name), (1, 1))
     (data / (NAMES[0] + ".gz-b.part")).write_bytes(b"half")  # a live one's
-    script, env = loader(tmp_path, mirror.url, data), environment(KERAS_HOME=str(tmp_path))
     chance = random.Random(0)
     for _ in range(5):
         count = len(mirror.asked)
-        process = subprocess.Popen([sys.executable, str(script)], env=env,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = start(mirror.url)
         wait_until(lambda n=count, p=process: len(mirror.asked) > n or p.poll() == 0, every=0.001)
         time.sleep(chance.random() * 0.1)
         process.kill()
-        process.wait()
+        process.communicate()
         for name, content in content_of(data).items():
             assert name.endswith(".part") or content == mirrors.files[name]
         (data / (NAMES[0] + ".gz")).exists() and (data / (NAMES[0] + ".gz")).unlink()
-    assert run_python(script, env=env).stdout.split() == ["False", "300"]
+    assert start(mirror.url).communicate()[0].split() == ["False", "300"]
     after = content_of(data)
     assert after.pop("mine.part") == after.pop(NAMES[0] + ".gz-b.part") == b"half"
     assert {name: after[name] for name in after if ".part" not in name} == mirrors.files
     assert NAMES[0] + ".gz-a.part" not in after
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="file-size limits as on Linux")
-def test_disk_full(mirrors, tmp_path):
-    mirror, = mirrors(None)
-    script = loader(tmp_path, mirror.url, tmp_path / "data")
-    text = script.read_text()
-    script.write_text("import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-                      "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n" + text)
-    done = run_python(script, env=environment(KERAS_HOME=str(tmp_path)))
-    assert done.stdout.split() == ["False", "300"]
-    assert done.stderr.count("used all the same, cannot be kept in") == 1
-    assert "File too large" in done.stderr and not content_of(tmp_path / "data")
-
-
-@pytest.mark.parametrize("way", ["a file", "rights"])
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="rights and limits as on Linux")
 @pytest.mark.parametrize("network", [True, False])
-def test_digits_that_cannot_be_kept_are_used(mirrors, tmp_path, way, network):
+@pytest.mark.parametrize("way, reason", [
+    ("a file", "File exists"), ("rights", "Permission denied"), ("disk full", "File too large")])
+def test_digits_that_cannot_be_kept_are_used(mirrors, tmp_path, start, way, reason, network):
     mirror, = mirrors(None)
-    data = tmp_path / "data"
-    command = []
+    data, options = tmp_path / "data", {}
     if way == "a file":
         data.write_text("in the way")
+    elif way == "disk full":
+        options["first"] = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+"""
     else:
         data.mkdir()
         data.chmod(0o555)
-        if os.name != "posix":
-            pytest.skip("rights as on Linux and macOS")
         if os.geteuid() == 0:  # Without this capability, root is held to the rights like anybody.
-            command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
-    url = mirror.url if network else "http://localhost:1/"
-    done = subprocess.run(command + [sys.executable, str(loader(tmp_path, url, data))],
-                          env=environment(KERAS_HOME=str(tmp_path)), capture_output=True,
-                          text=True)
-    assert done.stdout.split() == [str(not network), "300"]
-    assert done.stderr.count("used all the same, cannot be kept in") == 1
-    assert ("File exists" if way == "a file" else "Permission denied") in done.stderr
-    assert way != "a file" or data.read_text() == "in the way"
+            options["before"] = ["setpriv", "--bounding-set=-dac_override",
+                                 "--inh-caps=-dac_override"]
+    process = start(mirror.url if network else "http://localhost:1/", **options)
+    output, errors = process.communicate()
+    assert output.split() == [str(not network), "300"]
+    assert errors.count("used all the same, cannot be kept in") == 1 and reason in errors
+    assert data.read_text() == "in the way" if way == "a file" else not content_of(data)
 
-
-# ---------- What is shown ----------
 
 @pytest.mark.parametrize("end", ["2>&-", "2>/dev/full", "2>&1 >/dev/null | true"])
-def test_no_place_for_messages(mirrors, tmp_path, end):
+def test_no_place_for_messages(mirrors, tmp_path, start, end):
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     mirror, = mirrors(None)
-    script = loader(tmp_path, mirror.url, tmp_path / "data")
-    subprocess.run("{} {} {}".format(sys.executable, script, end), shell=True,
-                   stdout=subprocess.DEVNULL, env=environment(KERAS_HOME=str(tmp_path)))
+    start(mirror.url, before=["sh", "-c", '"$@" ' + end, "sh"]).communicate()
     assert content_of(tmp_path / "data") == mirrors.files
-
-
-def test_a_bar_grows_while_a_file_comes(mirrors, tmp_path):
-    """It is written bit by bit, so that it is the same on a terminal, in a notebook or a file."""
-    def quarters(connection, name):
-        content = mirrors.files[name]
-        answer(connection, b"", len(content))
-        for k in range(4):
-            connection.sendall(content[k * len(content) // 4:(k + 1) * len(content) // 4])
-            time.sleep(0.05)
-    mirror, = mirrors(quarters)
-    process = subprocess.Popen(
-        [sys.executable, str(loader(tmp_path, mirror.url, tmp_path / "data", timeout=2))],
-        env=environment(KERAS_HOME=str(tmp_path)), stderr=subprocess.PIPE)
-    seen = b"".join(iter(lambda: os.read(process.stderr.fileno(), 1000), b"")).decode()
-    assert process.wait() == 0
-    bars = [line for line in seen.splitlines() if line.startswith("0%")]
-    assert len(bars) == 4
-    assert all(bar.startswith("0% ..... 25% ..... 50% ..... 75% ..... 100% (") for bar in bars)
-    assert all(c.isprintable() or c == "\n" for c in seen)
