@@ -42,8 +42,8 @@ def inside(axes, margin=2):
 
 
 def line(axes, label):
-    """The curve of this label."""
-    return [one for one in axes.lines if one.get_label() == label][0]
+    """The first curve whose label begins so."""
+    return [one for one in axes.lines if one.get_label().startswith(label)][0]
 
 
 def bands(axes):
@@ -51,10 +51,34 @@ def bands(axes):
     return axes.collections[0]
 
 
-def set_run(datavis, iterations, before):
-    """Has a visualiser be in a run, after one with these test curves."""
-    before = type("Before", (), {"name": "mnist_2.0_five_layers", "test": before, "kept": False})
-    datavis._run = type("Run", (), {"iterations": iterations, "before": before, "status": str})()
+@pytest.fixture
+def loader(monkeypatch):
+    """The loader without its digits, which other tests may have read."""
+    monkeypatch.setattr(mnistdata, "latest", None)
+    return lambda latest: monkeypatch.setattr(mnistdata, "latest", latest)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch, loader):
+    """A folder for the pictures and for the run before, and no display."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tensorflowvisu, "DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    matplotlib.use("Agg")
+    return tmp_path
+
+
+def ran(iterations, test, training=None, every=50):
+    """A visualiser after a run with these curves: functions that return accuracy and loss."""
+    datavis = MnistDataVis(dpi=20)
+
+    def step(i, update_test_data, _):
+        if update_test_data:
+            datavis.append_test_curves_data(i, *test(i))
+            datavis.append_training_curves_data(i, *(training or test)(i))
+
+    datavis.animate(step, iterations, every, every)
+    return datavis
 
 
 # ---------- Public names ----------
@@ -290,18 +314,28 @@ def test_wrong_arguments_are_named_and_nothing_is_kept(call, name):
         assert datavis.frame is kept and np.isnan(datavis.get_max_test_accuracy())
 
 
-def test_points_are_added_in_no_time_and_stay_as_they_were():
-    datavis = MnistDataVis()
-    frames, times = [], []
-    for i in range(30000):
+def test_a_long_run_costs_no_more_and_is_drawn_as_it_is():
+    """A point is added, and all are drawn, in a time that hardly grows with their number."""
+    random = random_state()
+    pixels, appending, drawing, kept = [], [], [], []
+    for points in (1000, 60000):
+        datavis = MnistDataVis()
+        for i in range(points):
+            height = 0.3 + 0.4 * (i % 2) + 0.1 * random.rand()
+            begin = time.process_time()
+            datavis.append_training_curves_data(i * 60000 // points, height, float(i))
+            appending.append(time.process_time() - begin)
+            if i in (10, 500, 40000):
+                kept.append(datavis.frame.training)
         begin = time.process_time()
-        datavis.append_training_curves_data(i, 0.5, float(i))
-        times.append(time.process_time() - begin)
-        if i in (10, 500, 20000):
-            frames.append(datavis.frame.training)
-    assert np.median(times[-5000:]) < 2 * np.median(times[:5000]) + 1e-4  # However many there are.
-    for rows in frames + [datavis.frame.training]:
-        assert (rows[:, [0, 2]] == np.arange(len(rows))[:, None]).all()
+        blue = inside(panels_of(datavis, "1")[0])[:, 20:-20, 0] < 200
+        drawing.append(time.process_time() - begin)
+        pixels.append(np.argwhere(blue[:, :-2])[:, 0])
+    assert np.median(appending[-5000:]) < 2 * np.median(appending[1000:6000]) + 1e-4
+    assert drawing[1] < 2.5 * drawing[0]
+    # To a pixel, and what was published stays as it was.
+    assert abs(pixels[0].min() - pixels[1].min()) <= 2 >= abs(pixels[0].max() - pixels[1].max())
+    assert all((rows[:, 2] == np.arange(len(rows))).all() for rows in kept)
 
 
 def test_curves_and_ranges():
@@ -335,38 +369,29 @@ def test_loss_axis(training, test, limits):
     assert np.allclose(panels_of(datavis, "2", 20)[1].get_ylim(), limits, atol=0)
 
 
-def test_close_up_shows_the_second_half():
+def test_close_up_shows_the_second_half(elsewhere):
     """Of this run and of the one before, as z does in a window."""
-    datavis = MnistDataVis()
-    for i in range(0, 1001, 10):
-        datavis.append_training_curves_data(i, 0.9 if i < 500 else 0.97, 60.0 if i < 500 else 6.1)
-        datavis.append_test_curves_data(i, 0.5 if i < 500 else 0.98, 80.0 if i < 500 else 5.0)
-    accuracy, loss = panels_of(datavis, "7z")[:2]
-    assert accuracy.get_ylim() == (0.95, 1) and loss.get_ylim() == (0, 7)
-    rows = np.array([[0, 0.1, 90.0], [400, 0.2, 80.0], [500, 0.93, 12.0], [1000, 0.96, 11.0]])
-    set_run(datavis, 1001, rows)
-    accuracy, loss = panels_of(datavis, "0z")[:2]
-    assert accuracy.get_ylim() == (0.9, 1) and loss.get_ylim() == (0, 15)
-    assert panels_of(datavis)[0].get_ylim() == (0, 1)
+    def curve(accuracy, loss):
+        return lambda i: (accuracy, loss) if i >= 500 else (0.1, 90.0)
+    first = ran(1001, curve(0.98, 5.0), curve(0.97, 6.1))
+    assert [axes.get_ylim() for axes in panels_of(first, "7z")[:2]] == [(0.95, 1), (0, 7)]
+    second = ran(1001, curve(0.99, 3.0))
+    assert [axes.get_ylim() for axes in panels_of(second, "0z")[:2]] == [(0.97, 1), (0, 7)]
+    assert panels_of(second)[0].get_ylim() == (0, 1)
 
 
-def test_the_mouse_reads_the_panels():
-    datavis = MnistDataVis()
-    rows = np.array([[0, 0.1, 90.0], [1200, 0.94123, 12.0]])
-    set_run(datavis, 2001, rows)
+def test_the_mouse_reads_the_panels(elsewhere):
+    ran(2001, lambda i: (0.94123, 12.0))
+    datavis = ran(1401, lambda i: (np.float32(0.965), 4.5), lambda i: (np.float32(0.97), 3.25))
     for i in range(0, 1241, 20):
-        datavis.append_training_curves_data(i, np.float32(0.97), 3.25)
         datavis.append_data_histograms(i, np.arange(8), [])
-    datavis.append_test_curves_data(1200, np.float32(0.965), 4.5)
     accuracy, loss, digits, weights, biases = panels_of(datavis)[:5]
     assert accuracy.format_coord(1209.4, 0.2) == (
         "iteration 1,200: training 0.97, test 0.9650, run before 0.9412")
-    assert loss.format_coord(1239, 50) == (
-        "iteration 1,220: training 3.25, test 4.5, run before 12")
-    assert loss.format_coord(600, 50) == "iteration 600: training 3.25, run before 90"
+    assert loss.format_coord(1249, 50) == "iteration 1,200: training 3.25, test 4.5, run before 12"
     assert weights.format_coord(30, 50) == "iteration 20: 0, 1, 2, 3, 4, 5, 6, 7"
     for axes in (accuracy, weights):
-        assert axes.format_coord(1900, 0.5) == axes.format_coord(-1, 0.5) == ""
+        assert axes.format_coord(2100, 0.5) == axes.format_coord(-1, 0.5) == ""
 
 
 def test_bands_are_drawn_at_their_percentiles():
@@ -429,13 +454,6 @@ def digits_of_a_test(count=10000, wrong=500, side=28, n=1000, lines=25):
     answers = labels.copy()
     answers[:wrong] = 1
     return mosaic(np.zeros([count, side, side, 1]), answers, labels, n=n, lines=lines)
-
-
-@pytest.fixture
-def loader(monkeypatch):
-    """The loader without its digits, which other tests may have read."""
-    monkeypatch.setattr(mnistdata, "latest", None)
-    return lambda latest: monkeypatch.setattr(mnistdata, "latest", latest)
 
 
 @pytest.mark.parametrize("size, n, side, labels", [
@@ -518,36 +536,17 @@ def test_panels_say_why_they_are_empty():
 
 # ---------- The loop ----------
 
-def calls_of(*arguments, **options):
-    """What animate asks for, without a display."""
-    calls = []
-    MnistDataVis(dpi=20).animate(lambda *call: calls.append(call), *arguments, **options)
-    return calls
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch, loader):
-    """A folder for the pictures, and no display."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tensorflowvisu, "DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    matplotlib.use("Agg")
-    return tmp_path
-
-
 @pytest.mark.parametrize("options, tests", [
     ({}, [0, 100, 200, 250]), ({"one_test_at_start": False}, [100, 200, 250]),
     ({"more_tests_at_start": True}, [0, 20, 40, 60, 80, 100, 200, 250])])
 def test_every_step_is_called_once_and_the_last_updates_both(elsewhere, options, tests):
-    calls = calls_of(251, 20, 100, **options)
+    calls = []
+    # Whole numbers of any type are taken.
+    MnistDataVis(dpi=20).animate(lambda *call: calls.append(call), 502 / 2, np.int64(20),
+                                 np.float32(100), **options)
     assert [i for i, _, _ in calls] == list(range(251))
     assert [i for i, _, train in calls if train] == list(range(0, 251, 20)) + [250]
     assert [i for i, test, _ in calls if test] == tests
-    assert calls_of(1) == [(0, True, True)]
-
-
-def test_whole_numbers_of_any_type_are_taken(elsewhere):
-    assert len(calls_of(6000 / 100, np.int64(20), np.float32(60))) == 60
 
 
 def test_a_second_run_starts_afresh(elsewhere):
@@ -614,10 +613,8 @@ def test_letters_lines_and_margins_grow_with_the_window():
 
 
 @pytest.mark.parametrize("iterations, end", [(300, 300), (101, 100), (2001, 2000), (7, 6), (1, 1)])
-def test_axes_end_at_a_round_number(iterations, end):
-    datavis = MnistDataVis()
-    set_run(datavis, iterations, None)
-    datavis.append_training_curves_data(iterations - 1, 0.5, 50.0)
+def test_axes_end_at_a_round_number(elsewhere, iterations, end):
+    datavis = ran(iterations, lambda i: (0.5, 50.0))
     assert panels_of(datavis, "1", 20)[0].get_xlim() == (0, end)
 
 
@@ -636,28 +633,6 @@ def test_curves_do_not_cross_the_legend():
                 figure.savefig(os.devnull, format="rgba")
         first, second = (inside(figure.axes[0].get_legend()) for figure in figures)
         assert (first == second).all()
-
-
-def test_a_long_curve_is_drawn_quickly_and_as_it_is():
-    """In a time that hardly grows with the points, and within a pixel of each of them."""
-    random = random_state()
-    pixels, times = [], []
-    for points in (1000, 30000):
-        datavis = MnistDataVis()
-        with tensorflowvisu._plain_style():
-            for i in range(points):
-                height = 0.3 + 0.4 * (i % 2) + 0.1 * random.rand()
-                datavis.append_training_curves_data(i * 30000 // points, height, 50.0)
-            figure = panels_of(datavis, "1")[0].figure
-            curve = line(figure.axes[0], "training")
-            for _ in range(5):
-                begin = time.process_time()
-                curve.draw(figure.canvas.get_renderer())
-                times.append(time.process_time() - begin)
-        blue = (inside(figure.axes[0])[:, :-2, 0] < 200)[:, 20:-20]
-        pixels.append(np.argwhere(blue)[:, 0])
-    assert sum(times[5:]) < 20 * sum(times[:5])
-    assert abs(pixels[0].min() - pixels[1].min()) <= 2 >= abs(pixels[0].max() - pixels[1].max())
 
 
 def test_settings_of_the_reader_do_not_show(elsewhere):
@@ -686,22 +661,18 @@ def test_settings_of_the_reader_do_not_show(elsewhere):
         assert matplotlib.rcParams["font.size"] == 30  # The reader has them back.
 
 
-def test_an_update_draws_what_a_whole_drawing_draws(elsewhere):
+def test_an_update_draws_what_a_whole_drawing_draws():
     """The panels over their kept background, beside the same drawn at once."""
-    figure = Figure(figsize=INCHES, dpi=70)
-    tensorflowvisu.FigureCanvasAgg(figure)
-    datavis = filled(20)
-    with tensorflowvisu._plain_style():
-        dashboard = datavis.dashboard_on(figure)
-        figure.canvas.draw()
-        random = random_state()
-        for i in range(200, 700, 50):
-            datavis.append_training_curves_data(i, random.rand(), 200 * random.rand())
-            datavis.append_data_histograms(i, random.randn(100) * i, random.randn(10))
-            datavis.update_image2(random.randint(0, 255, [700, 1120, 3]).astype(np.uint8))
-            dashboard.show(datavis.frame, str(i))
-        updated = pixels_of(figure)
-        figure.canvas.draw()
+    figure, datavis, random = Figure(figsize=INCHES, dpi=70), filled(20), random_state()
+    dashboard = datavis.dashboard_on(figure)
+    figure.canvas.draw()
+    for i in range(200, 700, 50):
+        datavis.append_training_curves_data(i, random.rand(), 200 * random.rand())
+        datavis.append_data_histograms(i, random.randn(100) * i, random.randn(10))
+        datavis.update_image2(random.randint(0, 255, [700, 1120, 3]).astype(np.uint8))
+        dashboard.show(datavis.frame, str(i))
+    updated = pixels_of(figure)
+    figure.canvas.draw()
     assert abs(updated - pixels_of(figure)).max() <= 1
 
 
@@ -728,25 +699,20 @@ def test_mosaics_use_the_room(inches):
 # ---------- The run before ----------
 
 @pytest.mark.parametrize("first, second", [(300, 3000), (3000, 300)])
-def test_the_run_before_is_grey_and_behind_and_changes_no_axis(first, second):
-    rows = np.column_stack([np.arange(0, first, 50), np.full([first // 50, 2], [0.7, 50.0])])
-
-    def curves(before, accuracy=0.9):
-        datavis = MnistDataVis()
-        for x in range(0, second, 50):
-            datavis.append_test_curves_data(x, accuracy, 30.0)
-        set_run(datavis, second, before)
-        return panels_of(datavis, "7", inches=(14, 8))
-    alone, axes = curves(None), curves(rows)
-    for k in (0, 1):
-        assert axes[k].get_xlim() == alone[k].get_xlim() == (0, second)
-        assert axes[k].get_ylim() == alone[k].get_ylim()
-        before = line(axes[k], "test, run before (2.0)")
-        assert (before.get_xydata() == rows[:, [0, k + 1]]).all()
+def test_the_run_before_is_grey_and_behind_and_changes_no_axis(elsewhere, first, second):
+    def curves(iterations, accuracy, loss):
+        return panels_of(ran(iterations, lambda i: (accuracy, loss)), "7", inches=(14, 8))
 
     def grey(axes):
         pixels = inside(axes)[20:-60]  # Without the legend.
-        return (abs(pixels - 0x9a) < 12).all(axis=2)[:, :80].any(axis=1)
-    assert grey(axes[0]).any() and not grey(alone[0]).any()
+        return (abs(pixels - 0x9a) < 12).all(axis=2)[:, :80].any()
+
+    alone, _, axes = curves(second, 0.9, 30), curves(first, 0.7, 50), curves(second, 0.9, 30)
+    for k, value in enumerate((0.7, 50)):
+        assert axes[k].get_xlim() == alone[k].get_xlim() == (0, second)
+        assert axes[k].get_ylim() == alone[k].get_ylim()
+        x, y = line(axes[k], "test, run before").get_data()
+        assert x.tolist() == [*range(0, first, 50), first - 1] and (y == value).all()
+    assert grey(axes[0]) and not grey(alone[0])
     # With the same curve in front of it, it is not seen.
-    assert not grey(curves(rows, 0.7)[0]).any()
+    assert not grey(curves(second, 0.9, 30)[0])
