@@ -120,6 +120,21 @@ def real_mnist():
     pytest.skip("real MNIST is not at hand: set MNIST_DATA to its folder")
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """For runs in this process: no display, no digits, a folder for all that they leave."""
+    import matplotlib
+
+    import mnistdata
+    import tensorflowvisu
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tensorflowvisu, "DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(mnistdata, "latest", None)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    matplotlib.use("Agg")
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def screen():
     """A virtual screen of 1600 x 1000 pixels; its name, for DISPLAY."""

@@ -4,6 +4,7 @@ import inspect
 import os
 import time
 import warnings
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -49,23 +50,6 @@ def line(axes, label):
 def bands(axes):
     """The polygons of a panel of bands."""
     return axes.collections[0]
-
-
-@pytest.fixture
-def loader(monkeypatch):
-    """The loader without its digits, which other tests may have read."""
-    monkeypatch.setattr(mnistdata, "latest", None)
-    return lambda latest: monkeypatch.setattr(mnistdata, "latest", latest)
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch, loader):
-    """A folder for the pictures and for the run before, and no display."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tensorflowvisu, "DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    matplotlib.use("Agg")
-    return tmp_path
 
 
 def ran(iterations, test, training=None, every=50):
@@ -395,24 +379,21 @@ def test_the_mouse_reads_the_panels(elsewhere):
 
 
 def test_bands_are_drawn_at_their_percentiles():
-    axes = panels_of(filled())[3]
-    random = random_state()
-    rows = []
+    datavis = MnistDataVis()
     for i in range(50):
-        rows.append(np.append(10 * i, probability_distribution(random.randn(700) * (1 + i))))
-        random.randn(70)
-    rows = np.array(rows)
+        datavis.append_data_histograms(10 * i, (1 + i) * np.arange(8) - 3, [])
+    axes = panels_of(datavis)[3]
     paths = [path.vertices for path in bands(axes).get_paths()]
     assert len(paths) == 4  # Each lies over the wider one around it, and makes two bands.
     for outer, vertices in enumerate(paths):
-        low, high = rows[:, 1 + outer], rows[:, 8 - outer]
         for column in (0, 25, 49):
-            here = vertices[np.isclose(vertices[:, 0], rows[column, 0])][:, 1]
-            assert np.isclose(here.min(), low[column]) and np.isclose(here.max(), high[column])
+            here = vertices[np.isclose(vertices[:, 0], 10 * column)][:, 1]
+            assert np.isclose(here.min(), (1 + column) * outer - 3)
+            assert np.isclose(here.max(), (1 + column) * (7 - outer) - 3)
     darkness = [1 - color[:3].mean() for color in bands(axes).get_facecolors()]
     assert darkness == sorted(darkness)  # Darker toward the median.
     bottom, top = axes.get_ylim()
-    assert bottom <= rows[:, 1].min() and top >= rows[:, 8].max()
+    assert bottom <= -3 and top >= 347
 
 
 @pytest.mark.parametrize("data, columns", [([0.5], 20), ([-1, 1], 1), ([0.5], 1)])
@@ -461,7 +442,7 @@ def digits_of_a_test(count=10000, wrong=500, side=28, n=1000, lines=25):
     (2500, 1000, 14, ["100%", "92%", "84%", "76%", "68%", "60%"]),
     (500, 500, 16, ["100%", "80%", "60%", "40%", "20%", "0%"]),
     (500, 1000, 28, []), (None, 1000, 28, [])])
-def test_scale_beside_the_test_digits(loader, size, n, side, labels):
+def test_scale_beside_the_test_digits(elsewhere, size, n, side, labels):
     picture = digits_of_a_test(100, 50, side, n)
     datavis = MnistDataVis(test_set_size=size)
     datavis.update_image2(picture)
@@ -472,10 +453,9 @@ def test_scale_beside_the_test_digits(loader, size, n, side, labels):
     assert axes.get_ylim() == (len(picture) - 0.5, -0.5)
 
 
-def test_red_part_ends_at_the_accuracy(loader):
+def test_red_part_ends_at_the_accuracy(elsewhere):
     """The size of the test set is the loader's."""
-    test = type("Digits", (), {"labels": np.zeros([10000, 10])})
-    loader(type("Latest", (), {"test": test, "generated": False}))
+    mnistdata.latest = SimpleNamespace(test=SimpleNamespace(labels=np.zeros([10000, 10])))
     picture = digits_of_a_test(side=14)  # 95 %
     datavis = MnistDataVis()
     datavis.update_image2(picture)
@@ -557,10 +537,16 @@ def test_a_second_run_starts_afresh(elsewhere):
         datavis.append_training_curves_data(i, 0.5, 1.0)
         datavis.append_test_curves_data(i, 0.9 - 0.1 * len(points), 1.0)
         points.append(len(datavis.frame.training))
+
     for _ in range(2):
         datavis.animate(step, 3)
     assert points == [1, 2, 3, 1, 2, 3]
     assert np.isclose(datavis.get_max_test_accuracy(), 0.6)
+
+
+def test_a_step_that_brings_no_data_is_told_so(elsewhere, capsys):
+    MnistDataVis(dpi=20).animate(lambda *_: None, 1)
+    assert "the step has given the panels no data." in capsys.readouterr().err
 
 
 # ---------- What it looks like ----------
