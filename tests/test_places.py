@@ -1,5 +1,6 @@
 """Where there is no desktop: no display, browser, movies, other toolkits, other runs."""
 
+import contextlib
 import json
 import os
 import re
@@ -58,14 +59,19 @@ for name in ("tkinter", "_tkinter", "PySide6", "PyQt5", "PyQt6", "PySide2", "gi"
     ({"MPLBACKEND": "module://missing"}, "", "No module named 'missing'")])
 def test_without_a_window_it_trains_and_leaves_a_picture(tmp_path, variables, first, reason):
     (tmp_path / "ide.py").write_text(IDE)
-    script = live_script(tmp_path, first=first, arguments="run_before=False")
-    done = run_python(script, cwd=str(tmp_path), env=environment(**variables))
+    script = live_script(tmp_path, first=first, arguments="run_before=False" if variables else "")
+    if variables:
+        done = run_python(script, cwd=str(tmp_path), env=environment(**variables))
+    else:  # Read from standard input, it has no name, and no text for the next run.
+        done = run_python("-", input=script.read_text(), cwd=str(tmp_path))
+    name = "live.png" if variables else "tensorflowvisu.png"
     assert done.returncode == 0 and done.stdout == "max test accuracy: 0.9\n", done.stderr
-    assert reason in done.stderr and "live.png" in done.stderr
+    assert reason in done.stderr and name in done.stderr
     assert len(done.stderr.splitlines()) == 2, done.stderr
-    assert sorted(os.listdir(str(tmp_path))) == ["ide.py", "live.png", "live.py"]
+    assert sorted(os.listdir(str(tmp_path))) == sorted(["ide.py", "live.py", name])
     # Without the comparison there is no file and no folder for it.
-    assert not data_of(tmp_path).exists()
+    assert data_of(tmp_path).exists() != bool(variables)
+    assert variables or not (data_of(tmp_path) / "last_run.py").read_text()
 
 
 @pytest.mark.slow
@@ -123,55 +129,54 @@ def test_whatever_fails_in_a_window_each_step_is_called_once(tmp_path, screen):
     assert set(lines[1::2]) == {"tensorflowvisu: the final panels are in live.png."}
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_signal_leaves_the_result_and_a_picture(tmp_path, name):
-    live_script(tmp_path, iterations=100000, pause=0.002, extra=TELLS)
-    process = started(tmp_path)
-    assert process.stdout.readline() == "trains\n"
-    number = getattr(signal, name)
-    os.killpg(process.pid, number)
-    output, errors = process.communicate(timeout=300)
-    assert output == "max test accuracy: 0.9\n" and process.returncode == 128 + number
-    assert errors.count(name + ": the run ends after the present step") == 1, errors
-    assert (tmp_path / "live.png").exists()
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_the_result_and_a_picture(elsewhere, capsys, name):
+    """Unless it is ignored."""
+    datavis, number = tensorflowvisu.MnistDataVis(dpi=20), getattr(signal, name)
+
+    def step(i, test, train):
+        datavis.append_test_curves_data(i, 0.9, 30.0)
+        if i == 5:
+            os.kill(os.getpid(), number)
+
+    before = signal.signal(number, signal.SIG_IGN)
+    datavis.animate(step, 7)
+    signal.signal(number, before)
+    assert len(datavis.frame.test) == 7 and capsys.readouterr().out == ""
+    with pytest.raises(SystemExit) as end:
+        datavis.animate(step, 7)
+    output, errors = capsys.readouterr()
+    assert output == "max test accuracy: 0.9\n" and end.value.code == 128 + number
+    assert errors.count(": the run ends after the present step") == 1
+    assert len(datavis.frame.test) == 6 and len(list(elsewhere.glob("*.png"))) == 1
 
 
-def test_signals_that_are_ignored_stay_so(tmp_path):
-    script = live_script(tmp_path, extra="""
-        if i == 50:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                os.kill(os.getpid(), number)
-        """, first="import signal")
-    command = f"trap '' INT TERM HUP; exec '{sys.executable}' '{script}'"
-    done = subprocess.run(["sh", "-c", command], cwd=str(tmp_path), env=environment(),
-                          capture_output=True, timeout=300)
-    assert done.returncode == 0 and done.stdout == b"max test accuracy: 0.9\n", done.stderr
+def test_neither_a_notice_nor_a_picture_is_worth_a_run(elsewhere, monkeypatch, capsys):
+    (elsewhere / "gone").mkdir()
+    os.chdir("gone")
+    os.rmdir(os.getcwd())
+    steps = []
+    tensorflowvisu.MnistDataVis().animate(lambda *call: steps.append(call), 3)
+    errors = capsys.readouterr().err
+    assert "could not be written to" in errors and "Traceback" not in errors
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        tensorflowvisu.MnistDataVis().animate(lambda *call: steps.append(call), 3)
+    assert len(steps) == 6
 
 
-def test_neither_a_notice_nor_a_picture_is_worth_a_run(tmp_path):
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    script = live_script(tmp_path, first="os.rmdir(os.getcwd())")
-    for errors in ("/dev/full", "stderr"):
-        folder.mkdir(exist_ok=True)
-        with open(os.path.join(str(tmp_path), errors), "w") as file:
-            done = subprocess.run([sys.executable, str(script)], cwd=str(folder), stderr=file,
-                                  env=environment(), stdout=subprocess.PIPE, timeout=300)
-        assert done.stdout == b"max test accuracy: 0.9\n"
-    text = (tmp_path / "stderr").read_text()
-    assert "could not be written to live.png" in text and "Traceback" not in text
+def test_only_pictures_of_its_own_are_replaced(elsewhere, capsys):
+    def run():
+        tensorflowvisu.MnistDataVis().animate(lambda *_: None, 1)
 
-
-def test_only_pictures_of_its_own_are_replaced(tmp_path):
-    Image = module("PIL.Image").Image
-    script = live_script(tmp_path, call="for _ in range(2): datavis.animate(step, 11)")
-    Image.new("RGB", (5, 5)).save(str(tmp_path / "live.png"))
+    run()
+    path, = elsewhere.glob("*.png")
+    tensorflowvisu.Image.new("RGB", (5, 5)).save(str(path))
     for _ in range(2):
-        done = run_python(script, cwd=str(tmp_path))
-        assert "the final panels are in live-2.png" in done.stderr
-    assert sorted(os.listdir(str(tmp_path))) == ["live-2.png", "live.png", "live.py"]
-    assert pixels_of(tmp_path / "live.png").shape == (5, 5, 3)
-    assert pixels_of(tmp_path / "live-2.png").shape == (756, 1344, 3)
+        run()
+        assert f"the final panels are in {path.stem}-2.png" in capsys.readouterr().err
+    sizes = {one.name: pixels_of(one).shape for one in elsewhere.glob("*.png")}
+    assert sizes == {path.name: (5, 5, 3), path.stem + "-2.png": (756, 1344, 3)}
 
 
 def test_ctrl_c_while_tensorflow_is_imported(tmp_path):
@@ -190,7 +195,7 @@ def test_ctrl_c_while_tensorflow_is_imported(tmp_path):
 
 
 def test_progress_line_on_a_terminal(tmp_path):
-    script = live_script(tmp_path, iterations=401, pause=0.01, first="""
+    script = live_script(tmp_path, iterations=401, pause=0.002, first="""
         import fcntl, struct, termios, types
         # The longest line is that of generated digits; 4,000 digits are an epoch.
         sys.modules["mnistdata"] = types.SimpleNamespace(latest=types.SimpleNamespace(
@@ -212,31 +217,19 @@ def test_progress_line_on_a_terminal(tmp_path):
     assert re.search(r"\r +\r[^\r]*live.png", text)
 
 
-def test_a_script_from_standard_input(tmp_path):
-    with open(str(live_script(tmp_path)), encoding="utf-8") as script:
-        done = run_python("-", stdin=script, cwd=str(tmp_path))
-    assert done.returncode == 0 and "tensorflowvisu.png" in done.stderr, done.stderr
-    assert sorted(os.listdir(str(tmp_path))) == ["live.py", "tensorflowvisu.png"]
+def test_the_time_left_follows_the_recent_steps(elsewhere, monkeypatch):
+    """The first of them is slow, and the process was stopped once."""
+    datavis, clock, status = tensorflowvisu.MnistDataVis(), [0], []
 
+    def step(i, test, train):
+        clock[0] += 3600 if i in (0, 120) else 0.1 if test else 0.01
+        if i == 150:
+            status.append(datavis.show_on(tensorflowvisu.Figure()).texts[0].get_text())
 
-def test_the_time_left_follows_the_recent_steps(tmp_path):
-    script = live_script(tmp_path, call="""
-        from matplotlib.figure import Figure
-
-        def step(i, test, train):
-            # The first one is slow, and the process was stopped once.
-            time.sleep(3 if i in (0, 120) else 0.1 if test else 0.01)
-            if i == 150:
-                print(datavis.show_on(Figure()).texts[0].get_text(), flush=True)
-                print("by the mean", (time.time() - started) / 151 * 1849)
-                sys.exit()
-
-        started = time.time()
-        datavis.animate(step, 2000, 10, 100, more_tests_at_start=True)
-        """)
-    done = run_python(script, cwd=str(tmp_path))
-    left, mean = re.search(r"(\d+) s left[^$]*by the mean ([\d.]+)", done.stdout).groups()
-    assert 15 <= int(left) < 0.6 * float(mean), done.stdout
+    for name in ("monotonic", "perf_counter", "time"):
+        monkeypatch.setattr(time, name, lambda: clock[0])
+    datavis.animate(step, 2000, 10, 100, more_tests_at_start=True)
+    assert 19 <= int(re.search(r"(\d+) s left", status[0]).group(1)) <= 22
 
 
 @pytest.mark.slow
@@ -382,11 +375,11 @@ def test_a_wrong_argument_is_named_at_the_call(name, value):
         datavis.animate(**{"compute_step": pytest.fail, "iterations": 10, name: value})
 
 
-def test_animate_within_a_step(tmp_path):
-    script = live_script(tmp_path, extra="datavis.animate(step, 10)")
-    done = run_python(script, cwd=str(tmp_path))
-    assert "RuntimeError: animate cannot be called within a step of itself." in done.stderr
-    assert done.returncode == 1 and (tmp_path / "live.png").exists()
+def test_animate_within_a_step(elsewhere):
+    datavis = tensorflowvisu.MnistDataVis()
+    with pytest.raises(RuntimeError, match="animate cannot be called within a step of itself"):
+        datavis.animate(lambda *_: datavis.animate(print, 10), 10)
+    assert list(elsewhere.glob("*.png"))
 
 
 # ---------- Other toolkits ----------
