@@ -13,6 +13,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from matplotlib.image import imread, imsave
 
 import tensorflowvisu
 from browsers import Browser
@@ -33,7 +34,6 @@ def started(folder, **variables):
 
 def pixels_of(path):
     """A PNG's pixels, [height, width, 3] from 0 to 1."""
-    from matplotlib.image import imread
     return imread(str(path))[..., :3]
 
 
@@ -171,7 +171,7 @@ def test_only_pictures_of_its_own_are_replaced(elsewhere, capsys):
 
     run()
     path, = elsewhere.glob("*.png")
-    tensorflowvisu.Image.new("RGB", (5, 5)).save(str(path))
+    imsave(str(path), np.zeros([5, 5, 3]))
     for _ in range(2):
         run()
         assert f"the final panels are in {path.stem}-2.png" in capsys.readouterr().err
