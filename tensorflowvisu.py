@@ -33,7 +33,15 @@ import threading
 import time
 import tokenize
 
-import matplotlib
+try:
+    import matplotlib
+except ValueError:  # It does not know the backend that the environment names.
+    _refused_backend = os.environ.pop("MPLBACKEND")
+    for _name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+        del sys.modules[_name]  # What it has imported so far would miss the rest.
+    import matplotlib
+else:
+    _refused_backend = None
 import matplotlib.style
 import numpy as np
 from matplotlib import animation
@@ -1422,6 +1430,8 @@ def _find_place():
     """Returns the place where the panels can be shown; with a picture comes the reason why."""
     chosen = None
     try:
+        if _refused_backend:
+            raise ValueError(f"matplotlib has no backend {_refused_backend}")
         chosen = _chosen_backend()
         canvas = _canvas_class(chosen)
         if canvas.required_interactive_framework:
@@ -1956,9 +1966,11 @@ class MnistDataVis:
 
         Raises
         ------
-        ValueError
-            For a layout that no key shows.
+        TypeError, ValueError
+            For what is no figure, and for a layout that no key shows.
         """
+        if not hasattr(figure, "canvas"):
+            raise TypeError(f"figure must be a matplotlib figure, not {figure!r}.")
         if str(layout).rstrip("z") not in _LAYOUTS:
             raise ValueError(f"layout must be a key from \"0\" to \"9\", not {layout!r}.")
         with _plain_style():
