@@ -12,12 +12,10 @@ from processes import environment, wait_until
 # What a test can ask of a run. It is looked at after every drawing, by the thread that draws, and
 # written to a file by another one.
 WATCH = """
-import hashlib, json, threading
+import json, threading
 from matplotlib.backends.backend_tkagg import FigureCanvasTkAgg
-from matplotlib.image import imsave
 
 seen = {"draws": 0, "blits": 0}
-prints = {}
 
 
 def look(canvas):
@@ -26,7 +24,6 @@ def look(canvas):
     height = len(pixels)
     bounds = {k + 1: [round(float(value)) for value in one.get_window_extent().bounds]
               for k, one in enumerate(axes)}
-    x, y, w, h = bounds[3]
     seen.update({
         "visible": [k + 1 for k, one in enumerate(axes) if one.get_visible()],
         "xlim": {k + 1: one.get_xlim() for k, one in enumerate(axes)},
@@ -42,12 +39,6 @@ def look(canvas):
         "scale": [one.get_yscale() for one in axes],
         "status": datavis.figure.texts[0].get_text(),
     })
-    # Which pictures of the same digits there were, at one size, place and zoom.
-    if axes[2].get_visible() and seen["points"] and min(w, h) > 10:
-        where = str([bounds[3], axes[2].get_xlim(), axes[2].get_ylim()])
-        picture = np.ascontiguousarray(pixels[height - y - h + 4:height - y - 4, x + 4:x + w - 4])
-        prints.setdefault(where, set()).add(hashlib.md5(picture.tobytes()).hexdigest())
-        seen["digits"] = [len(prints[where]), seen["blits"]]
     window, toolbar = canvas.manager.window, canvas.manager.toolbar
     children = [one for one in toolbar.winfo_children() if one.winfo_class() != "Toplevel"]
     seen["buttons"] = {one.cget("text"): [one.winfo_rootx(), one.winfo_rooty(), one.winfo_width(),
