@@ -10,7 +10,7 @@ import pytest
 from live import live_script
 from notebooks import errors, execute, pictures, text_of
 from processes import environment, run_python
-from scripts import shortened
+from scripts import script_text, shortened
 from series import ROOT, SCRIPTS
 
 SCRIPT = SCRIPTS[0]
@@ -25,11 +25,9 @@ def are_panels(pixels):
 
 
 def test_a_run_in_a_notebook(tmp_path):
-    live_script(tmp_path, iterations=601, pause=0.005, before=True)
-    points = "print([len(line.get_xdata()) for line in datavis.figure.axes[0].lines" \
-        " if line.get_label() == 'training'])\n"
-    labels = "print([line.get_label() for line in datavis.figure.axes[0].lines" \
-        " if line.get_visible()])\n"
+    live_script(tmp_path, iterations=301, pause=0.005, before=True)
+    shown = "print({line.get_label(): len(line.get_xdata())" \
+        " for line in datavis.figure.axes[0].lines if line.get_visible()})\n"
     interrupted = []
 
     def interrupt(client, message, index):
@@ -39,8 +37,8 @@ def test_a_run_in_a_notebook(tmp_path):
             os.killpg(os.getpgid(client.km.provisioner.pid), signal.SIGINT)
 
     cells, messages = execute(
-        tmp_path, "%matplotlib inline", "%run live.py\n" + labels,
-        "datavis.animate(step, 21, 10, 50)\n" + points,
+        tmp_path, "%matplotlib inline", "%run live.py\n" + shown,
+        "datavis.animate(step, 21, 10, 50)\n" + shown,
         "datavis.animate(step, 100000, 10, 50)\nprint('after')", "print('goes on')",
         during=interrupt)
     updates = [m for index, m in messages if index == 1 and m["msg_type"] == "update_display_data"]
@@ -51,7 +49,7 @@ def test_a_run_in_a_notebook(tmp_path):
     said = text_of(cells[1], "stdout").splitlines()
     assert said[0] == "max test accuracy: 0.9" and LABEL in said[1]
     # The last cell, run again, starts afresh.
-    assert text_of(cells[2], "stdout") == "[3]\n" and len(pictures(cells[2])) == 1
+    assert "'training': 3," in text_of(cells[2], "stdout") and len(pictures(cells[2])) == 1
     # An interrupted kernel stops cleanly.
     assert interrupted and text_of(cells[3], "stdout") == "after\n"
     assert text_of(cells[4], "stdout") == "goes on\n"
@@ -63,45 +61,30 @@ def folder(tmp_path):
     """A folder with the first script, shortened, and its two modules, as in a download."""
     for name in ("tensorflowvisu.py", "mnistdata.py"):
         shutil.copy(os.path.join(ROOT, name), str(tmp_path))
-    with open(os.path.join(ROOT, SCRIPT), encoding="utf-8") as file:
-        (tmp_path / SCRIPT).write_text(shortened(file.read(), 100), encoding="utf-8")
+    (tmp_path / SCRIPT).write_text(shortened(script_text(SCRIPT), 100), encoding="utf-8")
     return tmp_path
 
 
-def trains(cell):
-    """Checks a cell: the lines of a whole run, and the panels at its end, in one picture."""
-    lines = text_of(cell, "stdout").splitlines()
-    assert lines[-1].startswith("max test accuracy: 0."), lines
-    assert [line for line in lines if line.startswith("100: accuracy:")]
-    [picture] = pictures(cell)
-    are_panels(picture)
-    return picture
-
-
 @pytest.mark.slow
-def test_a_script_by_its_name(folder, small_digits):
-    run, shell = "%run " + SCRIPT, "!python " + SCRIPT
-    cells, _ = execute(folder, run, run, shell, MNIST_DATA=small_digits)
-    assert not errors(cells)
-    for cell in cells[:2]:
-        trains(cell)
+def test_a_script_by_its_name_and_pasted_into_cells(folder, small_digits):
+    text = (folder / SCRIPT).read_text(encoding="utf-8")
+    run, sections = "%run " + SCRIPT, re.split(r"(?m)^(?=# ---------- )", text)
+    cells, _ = execute(folder, run, run, "!python " + SCRIPT, text, *sections,
+                       MNIST_DATA=small_digits)
+    assert len(sections) == 10 and not errors(cells)
+    training, = (cell for cell in cells[4:] if cell.source.startswith("# ---------- Training"))
+    for cell in (cells[0], cells[1], cells[3], training):
+        lines = text_of(cell, "stdout").splitlines()
+        assert lines[-1].startswith("max test accuracy: 0."), lines
+        assert [line for line in lines if line.startswith("100: accuracy:")]
+        [picture] = pictures(cell)
+        are_panels(picture)
     # The shell's Python has no output of its own to draw in: it leaves the picture.
-    text = text_of(cells[2], "stdout") + text_of(cells[2], "stderr")
-    assert "max test accuracy: 0." in text and "Traceback" not in text
-    assert "the final panels are in " + SCRIPT[:-3] + ".png" in text
+    said = text_of(cells[2], "stdout") + text_of(cells[2], "stderr")
+    assert "max test accuracy: 0." in said and "Traceback" not in said
+    assert "the final panels are in " + SCRIPT[:-3] + ".png" in said
     from matplotlib.image import imread
     are_panels(imread(str(folder / (SCRIPT[:-3] + ".png")))[..., :3])
-
-
-@pytest.mark.slow
-def test_a_script_pasted_into_cells(folder, small_digits):
-    text = (folder / SCRIPT).read_text(encoding="utf-8")
-    sections = re.split(r"(?m)^(?=# ---------- )", text)
-    assert len(sections) == 10
-    cells, _ = execute(folder, text, *sections, MNIST_DATA=small_digits)
-    assert not errors(cells)
-    trains(cells[0])
-    trains([cell for cell in cells if cell.source.startswith("# ---------- Training")][0])
 
 
 def test_a_script_pasted_at_the_prompt_says_why_its_panels_are_empty(folder, small_digits):

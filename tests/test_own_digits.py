@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import types
 
 import numpy as np
@@ -15,15 +14,15 @@ from PIL import Image
 import mnistdata
 import next_steps
 from digits import write_digits
-from processes import environment, need, wait_until
-from scripts import script_from_diff
-from series import ROOT
+from processes import environment, wait_until
+from scripts import start_script
 
 NAME = "mnist_7.0_own_digits.py"
 
-# The module that the diff makes.
+# The module that the diff makes, too.
+MODULE = next_steps.text_of_module(NAME)
 own_digits = types.ModuleType("own_digits")
-exec(next_steps.text_of_module(NAME), own_digits.__dict__)
+exec(MODULE, own_digits.__dict__)
 
 
 # ---------- What the network sees ----------
@@ -100,13 +99,6 @@ def digits():
                     ).astype(np.float32) / 255
 
 
-@pytest.mark.parametrize("colours", COLOURS)
-def test_read_picture_finds_the_ink(colours, digits, tmp_path):
-    picture_of(digits[3], colours).save(str(tmp_path / "digit.png"))
-    seen = own_digits.as_mnist(own_digits.read_picture(str(tmp_path / "digit.png")))
-    assert abs(seen - own_digits.as_mnist(digits[3])).mean() < 0.06
-
-
 def test_read_picture_of_other_kinds(digits, tmp_path):
     grey = Image.fromarray((255 * (1 - digits[3])).astype(np.uint8))
     # A telephone keeps its pictures as the sensor lay, and notes how to turn them.
@@ -129,26 +121,18 @@ def test_read_picture_of_other_kinds(digits, tmp_path):
 
 # ---------- The script ----------
 
-def shortened(folder, iterations, edit=("", "")):
-    """Makes the script in a folder, shortened."""
-    text = script_from_diff(NAME, folder)
+def start(folder, digits, *arguments, iterations=300, edit=("", ""), **variables):
+    """Starts the script, shortened and edited, in a folder in which all stays that it leaves."""
+    text = next_steps.text_of(NAME)
     assert text.count("10000") == 1
-    (folder / NAME).write_text(text.replace("10000", str(iterations)).replace(*edit),
-                               encoding="utf-8")
+    return start_script(
+        NAME, folder, text=text.replace("10000", str(iterations)).replace(*edit),
+        module=("own_digits.py", MODULE), arguments=arguments, MNIST_DATA=digits, **variables)
 
 
-def start(folder, digits, *arguments, **variables):
-    """Starts the script; what it leaves stays in its folder."""
-    return subprocess.Popen(
-        [sys.executable] + list(arguments or [NAME]), cwd=str(folder), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True, env=environment(
-            MNIST_DATA=digits, PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=str(folder / "data"),
-            **variables))
-
-
-def run(folder, digits, *arguments):
+def run(*arguments, **options):
     """Runs the script; its exit status, output, and notices without the one of the digits."""
-    process = start(folder, digits, *arguments)
+    process = start(*arguments, **options)
     out, errors = process.communicate(timeout=300)
     assert "Traceback" not in errors, errors
     return process.returncode, out, [
@@ -159,7 +143,6 @@ def run(folder, digits, *arguments):
 def kept(tmp_path_factory, small_digits):
     """The folder of a script that has been trained, and what it said."""
     folder = tmp_path_factory.mktemp("own")
-    shortened(folder, 300)
     return folder, run(folder, small_digits)
 
 
@@ -171,11 +154,10 @@ def copy(kept, tmp_path):
 
 
 def files(folder):
-    return {name: (folder / "data" / "own_digits" / name).read_bytes()
-            for name in os.listdir(str(folder / "data" / "own_digits"))}
+    return {path.name: path.read_bytes() for path in (folder / "data" / "own_digits").iterdir()}
 
 
-def test_network_is_kept_and_restored_and_a_bad_picture_is_said_at_once(kept, copy, small_digits):
+def test_network_is_kept_and_restored(kept, copy, small_digits):
     status, out, notices = kept[1]
     assert status == 0 and "300: accuracy" in out and "max test accuracy: 0." in out
     # Without a display there are no panels to close, and there is nothing to draw in.
@@ -186,24 +168,25 @@ def test_network_is_kept_and_restored_and_a_bad_picture_is_said_at_once(kept, co
     before = files(copy)
     # Pasted into a cell, the script does not take the kernel's arguments for pictures.
     cell = "exec(open({!r}, encoding='utf-8').read())".format(NAME)
-    for arguments in ([NAME], ["-c", cell, "-f", "kernel.json"]):
-        status, out, notices = run(copy, small_digits, *arguments)
-        assert status == 0 and re.fullmatch(r"Tensorflow version \S+\n", out)
-        assert notices[0].startswith("The network is restored from ") and notices[1:] == [nothing]
+    status, out, notices = run(copy, small_digits, "-c", cell, "-f", "kernel.json")
+    assert status == 0 and re.fullmatch(r"Tensorflow version \S+\n", out)
+    assert notices[0].startswith("The network is restored from ") and notices[1:] == [nothing]
     assert files(copy) == before
-    (copy / "text.png").write_text("this is no picture")
-    Image.new("RGB", (50, 50), (9, 99, 200)).save(str(copy / "blank.png"))
-    picture_of(np.eye(28), "pencil").save(str(copy / "whole.png"))
-    (copy / "half.png").write_bytes((copy / "whole.png").read_bytes()[:3000])
+
+
+def test_a_bad_picture_is_said_before_the_training(tmp_path, small_digits):
+    (tmp_path / "text.png").write_text("this is no picture")
+    Image.new("RGB", (50, 50), (9, 99, 200)).save(str(tmp_path / "blank.png"))
+    picture_of(np.eye(28), "pencil").save(str(tmp_path / "whole.png"))
+    (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
     for name, reason in (("away.png", "cannot be read: No such file or directory."),
                          ("text.png", "cannot be read: it is no picture, or damaged."),
                          ("half.png", "cannot be read: it is no picture, or damaged."),
                          ("blank.png", "holds no digit: it has one colour all over.")):
         with pytest.raises(ValueError) as raised:
-            own_digits.read_picture(str(copy / name))
-        assert str(raised.value) == "{} {}".format(copy / name, reason)
-    shutil.rmtree(str(copy / "data"))
-    assert run(copy, small_digits, NAME, "text.png")[::2] == (
+            own_digits.read_picture(str(tmp_path / name))
+        assert str(raised.value) == "{} {}".format(tmp_path / name, reason)
+    assert run(tmp_path, small_digits, NAME, "text.png")[::2] == (
         1, ["text.png cannot be read: it is no picture, or damaged."])
 
 
@@ -224,17 +207,13 @@ def test_pictures_named_in_the_command_are_recognised(copy, small_digits, digits
     assert np.allclose([float(share) for _, _, share in said], 100 * table.max(axis=1), atol=0.1)
 
 
-@pytest.mark.parametrize("how", ["cut", "changed", "other shape"])
-def test_a_network_that_does_not_fit_is_one_sentence(how, copy, small_digits):
-    data, = [name for name in files(copy) if ".data" in name]
-    content = files(copy)[data]
-    if how == "other shape":
-        shortened(copy, 300, ("K = 6", "K = 7"))
-    else:
-        (copy / "data" / "own_digits" / data).write_bytes(
-            content[:5000] + (bytes(100) + content[5100:] if how == "changed" else b""))
+@pytest.mark.parametrize("edit", [("", ""), ("K = 6", "K = 7")], ids=["damaged", "other shape"])
+def test_a_network_that_does_not_fit_is_one_sentence(edit, copy, small_digits):
+    if edit == ("", ""):
+        data, = (copy / "data" / "own_digits").glob("*.data*")
+        data.write_bytes(data.read_bytes()[:5000])
     before = files(copy)
-    status, _, notices = run(copy, small_digits)
+    status, _, notices = run(copy, small_digits, edit=edit)
     assert status == 1 and files(copy) == before
     assert re.fullmatch(r"The network in \S+ is damaged or not that of this script: move the folder"
                         " away, and the next start trains a new one.", notices[-1])
@@ -243,50 +222,49 @@ def test_a_network_that_does_not_fit_is_one_sentence(how, copy, small_digits):
 def test_other_digits_have_a_network_of_their_own(copy, tmp_path):
     write_digits(tmp_path, 600, 200)
     before = files(copy)
-    shortened(copy, 20)
-    status, out, notices = run(copy, str(tmp_path))
+    status, out, notices = run(copy, str(tmp_path), iterations=20)
     assert status == 0 and "20: accuracy" in out and "is restored" not in "".join(notices)
     after = files(copy)
     assert len([name for name in after if name.endswith(".index")]) == 2
-    assert {name: after[name] for name in before if name != "checkpoint"} == {
-        name: before[name] for name in before if name != "checkpoint"}
+    assert all(after[name] == before[name] for name in before if name != "checkpoint")
 
 
-def test_ctrl_c_in_training_keeps_nothing_and_a_bad_folder_loses_the_network_only(
-        tmp_path, small_digits):
-    shortened(tmp_path, 90000)
-    process = start(tmp_path, small_digits)
+def test_ctrl_c_in_training_keeps_nothing(tmp_path, small_digits):
+    process = start(tmp_path, small_digits, iterations=90000)
     while not process.stdout.readline().startswith("20: accuracy"):
         pass
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in errors
     assert "max test accuracy: " in out and not (tmp_path / "data" / "own_digits").exists()
-    shortened(tmp_path, 20)
-    (tmp_path / "data").mkdir(exist_ok=True)
+
+
+def test_a_bad_folder_loses_the_network_only(tmp_path, small_digits):
+    (tmp_path / "data").mkdir()
     (tmp_path / "data" / "own_digits").write_text("in the way")
-    status, out, notices = run(tmp_path, small_digits)
+    status, out, notices = run(tmp_path, small_digits, iterations=20)
     assert status == 0 and "max test accuracy: " in out
     assert "The network cannot be saved in " in "".join(notices)
 
 
 # ---------- The window ----------
 
+# What the network says is printed, with how long the bars are that stand from the time before.
+TELLS = ("draw_digits(classify)", """draw_digits(lambda image: (print(
+            classify(image).argmax(), sum(bar.get_width() for bar in sys.modules[
+                'matplotlib.pyplot'].gcf().axes[2].patches), flush=True), classify(image))[1])""")
+
+
 @pytest.mark.parametrize("end", ["q", "Ctrl-C"])
 def test_digits_drawn_in_the_window_are_recognised(end, copy, small_digits, screen):
-    need("xdotool")
-    # What the network says is printed, with how long the bars are that stand from the time before.
-    shortened(copy, 300, ("draw_digits(classify)", """draw_digits(lambda image: (print(
-            classify(image).argmax(), sum(bar.get_width() for bar in sys.modules[
-                'matplotlib.pyplot'].gcf().axes[2].patches), flush=True), classify(image))[1])"""))
-    process = start(copy, small_digits, DISPLAY=screen)
+    process = start(copy, small_digits, edit=TELLS, DISPLAY=screen)
     os.set_blocking(process.stdout.fileno(), False)
-    seen = []
+    seen = [": 0"]
 
     def says(digit):
         """Whether the network says that this is a certain digit; the bars' length if so."""
         seen.extend(iter(process.stdout.readline, ""))
-        said, length = (seen or [": 0"])[-1].split()[-2:]
+        said, length = seen[-1].split()[-2:]
         return said == str(digit) and float(length)
 
     def xdotool(*arguments):
@@ -294,22 +272,22 @@ def test_digits_drawn_in_the_window_are_recognised(end, copy, small_digits, scre
             DISPLAY=screen), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         return done.returncode == 0 and done.stdout.split() + [True]
 
-    def stroke(points):
+    def stroke(x, y):
         """Draws a line through points of the window."""
-        steps = [[ "mousemove", "--window", window, int(x), int(y), "sleep", 0.05]
-                 for x, y in points]
-        xdotool(*sum([steps[0], ["mousedown", 1]] + steps[1:], []), "mouseup", 1)
+        steps = [("mousemove", "--window", window, int(a), int(b), "sleep", 0.05)
+                 for a, b in zip(x, y)]
+        xdotool(*steps[0], "mousedown", 1, *sum(steps[1:], ()), "mouseup", 1)
 
     try:
         window = int(wait_until(lambda: xdotool(
             "search", "--onlyvisible", "--name", "^Draw a digit"), 90)[-2])
         wait_until(lambda: xdotool("windowfocus", window) and xdotool("getwindowfocus"), 60)
-        stroke([(174 - 3 * k, 115 + 34 * k) for k in range(6)])
+        stroke(np.linspace(174, 159, 6), np.linspace(115, 285, 6))
         # The bars follow the strokes: when the network was asked last, some stood there already.
         wait_until(lambda: says(1) and says(1) > 0.99, 30)
         xdotool("key", "c")
         angles = np.linspace(-np.pi / 2, -2.5 * np.pi, 30)
-        stroke(list(zip(168 + 54 * np.cos(angles), 198 + 82 * np.sin(angles))))
+        stroke(168 + 54 * np.cos(angles), 198 + 82 * np.sin(angles))
         wait_until(lambda: says(0) is not False, 30)
         if end == "q":
             xdotool("key", "q")

@@ -16,6 +16,8 @@ from scripts import TEST_LINE, TRAINING_LINE, built, run_script, text_only_lines
 
 HEADINGS = ["Set-up", "Placeholders", "Weights and biases", "Model", "Loss", "Optimiser", "Display",
             "Training", "Results"]
+# The iterations at which the learning rate is looked at.
+STEPS = (0, 150, 450, 1125, 1800, 2000, 10000)
 
 
 def header(text):
@@ -105,7 +107,7 @@ def inspected(name, digits, text=None):
         [names["Y"], names["cross_entropy"], names["accuracy"]], feed)
     rates = None
     if isinstance(names["lr"], tf.Tensor):
-        rates = [sess.run(names["lr"], {names["step"]: i}) for i in (0, 2000, 10000)]
+        rates = [sess.run(names["lr"], {names["step"]: i}) for i in STEPS]
     dropped = None
     if "pkeep" in names:
         # The first layer that has dropout; of the recurrent network it is the last state.
@@ -184,7 +186,7 @@ def patches_and_strides_are_drawn(text, convolutions):
 
 
 def rate_decays(built, high, low, every):
-    expected = [low + high * np.exp(-step / float(every)) for step in (0, 2000, 10000)]
+    expected = [low + high * np.exp(-step / float(every)) for step in STEPS]
     assert np.allclose(built["rates"], expected, rtol=1e-5)
 
 

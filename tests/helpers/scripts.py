@@ -90,7 +90,7 @@ def text_only_lines(text):
 
 
 def start_script(name, place, iterations=None, seed=None, text=None, folder=None, module=None,
-                 **variables):
+                 arguments=(), **variables):
     """Starts a copy of a script, which is made in a place of its own; returns the process.
 
     name        of a script of the series, or the path of another one; the copy is called the same
@@ -100,6 +100,7 @@ def start_script(name, place, iterations=None, seed=None, text=None, folder=None
     text        instead of the file's
     folder      that it is started in; where None, the place
     module      a name and a text: what lies beside the copy, where a script brings a module
+    arguments   of Python, instead of the copy's path
     variables   for its environment, beside those that a user without a display has
     """
     if text is None:
@@ -113,8 +114,8 @@ def start_script(name, place, iterations=None, seed=None, text=None, folder=None
             file.write(module[1])
     variables.setdefault("TENSORFLOWVISU_DATA", os.path.join(str(place), "data"))
     return subprocess.Popen(
-        [sys.executable, path], cwd=str(folder or place), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True,
+        [sys.executable, *(arguments or [path])], cwd=str(folder or place),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
         env=environment(PYTHONPATH=ROOT, **variables))
 
 
