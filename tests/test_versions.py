@@ -26,6 +26,11 @@ def test_pip_and_uv_install_the_same():
     assert 'requires-python = ">=3.8,' in script_text("pyproject.toml")
 
 
+def others(run):
+    """The lines of a run that the page does not name."""
+    return [line for line in run["lines"] if not re.search("MLIR V1|absl::InitializeLog", line)]
+
+
 def test_each_python_colab_and_the_oldest_were_tried_and_all_that_was_tried_works():
     seen = {one["name"]: one for one in versions.records()}
     assert {"3.7", "3.8", "3.9", "3.12", "3.13", "colab", "conda", "oldest", "debian"} <= set(seen)
@@ -34,8 +39,8 @@ def test_each_python_colab_and_the_oldest_were_tried_and_all_that_was_tried_work
         assert list(one["scripts"]) == versions.SCRIPTS
         assert list(one["windows"]) == sorted(versions.COMBINATIONS[name].windows)
         for run in one["scripts"].values():
-            assert versions.works(run) and (not run["lines"] or name == "2.22"), (name, run)
+            assert versions.works(run) and (not others(run) or name == "2.22"), (name, run)
         # The page says what Debian's toolkits and the newest TensorFlow do to each other.
         for run in one["windows"].values():
             assert versions.works(run) or name == "debian, newest", (name, run)
-            assert not run["lines"] or debian or name == "2.22", (name, run)
+            assert not others(run) or debian or name == "2.22", (name, run)
