@@ -13,6 +13,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread, imsave
 
 import tensorflowvisu
@@ -87,7 +88,7 @@ def test_a_display_that_never_answers(tmp_path):
 
 
 def test_whatever_fails_in_a_window_each_step_is_called_once(tmp_path, screen):
-    script = live_script(tmp_path, pause=0.01, extra="calls.append(i)",
+    script = live_script(tmp_path, pause=0.005, extra="calls.append(i)",
                          arguments="run_before=False", call="""
         from matplotlib.backends.backend_tkagg import FigureCanvasTkAgg, FigureManagerTk
 
@@ -224,7 +225,7 @@ def test_the_time_left_follows_the_recent_steps(elsewhere, monkeypatch):
     def step(i, test, train):
         clock[0] += 3600 if i in (0, 120) else 0.1 if test else 0.01
         if i == 150:
-            status.append(datavis.show_on(tensorflowvisu.Figure()).texts[0].get_text())
+            status.append(datavis.show_on(Figure()).texts[0].get_text())
 
     for name in ("monotonic", "perf_counter", "time"):
         monkeypatch.setattr(time, name, lambda: clock[0])
@@ -235,8 +236,7 @@ def test_the_time_left_follows_the_recent_steps(elsewhere, monkeypatch):
 @pytest.mark.slow
 def test_two_processes_at_once(tmp_path):
     live_script(tmp_path, call="""
-        tensorflowvisu.as_picture = lambda run, make_dashboard, reason: run.train()
-        for _ in range(10):
+        for _ in range(5):
             datavis = tensorflowvisu.MnistDataVis()
             # Enough lines that half a file would be seen.
             datavis.animate(lambda i, test, train: datavis.append_test_curves_data(i, 0.9, 30),
@@ -254,41 +254,37 @@ def test_two_processes_at_once(tmp_path):
 
 # ---------- Movies ----------
 
-def frames_of(path):
-    return json.loads(subprocess.check_output(
+def shape_of(path):
+    """Width, height and number of frames of a movie, and its seconds."""
+    shown = json.loads(subprocess.check_output(
         ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries",
-         "stream=width,height,nb_read_frames", "-of", "json", str(path)]).decode())["streams"][0]
+         "stream=width,height,nb_read_frames:format=duration", "-of", "json",
+         "file:" + str(path)]).decode())
+    stream = shown["streams"][0]
+    return (stream["width"], stream["height"], int(stream["nb_read_frames"]),
+            float(shown["format"]["duration"]))
 
 
 @pytest.mark.slow
-def test_movie_as_mp4(tmp_path):
+def test_movie_as_mp4(elsewhere, capsys):
     need("ffmpeg", "ffprobe")
-    script = live_script(tmp_path, before=True, call="""
-        from matplotlib.figure import Figure
-        datavis.animate(step, 101, 10, 50, save_movie=True)
-        print([line.get_label() for line in datavis.figure.axes[0].lines if line.get_visible()])
-        datavis.show_on(Figure(figsize=(19.2, 10.8), dpi=70)).savefig("end.png", dpi=70)
-        # The second replaces the first; ffmpeg could take the third for an option or a protocol.
-        datavis = tensorflowvisu.MnistDataVis(dpi=20)
-        for path in ("a/b/run.mp4", "a/b/run.mp4", "-2026:run.mp4"):
-            datavis.animate(step, 11, 10, 50, save_movie=path)
-        """)
-    done = run_python(script, cwd=str(tmp_path))
-    assert done.returncode == 0 and LABEL in done.stdout.splitlines()[0], done.stderr
-    path = tmp_path / "tensorflowvisu_video.mp4"
-    shown = frames_of(path)
-    # Every update is a frame, and the last one is held for two seconds.
-    assert (shown["width"], shown["height"], shown["nb_read_frames"]) == (1344, 756, "61")
-    # The last frame says that the run has finished, as the panels do afterwards; the first does
-    # not. It has the run before in it.
+    datavis = tensorflowvisu.MnistDataVis(dpi=35)
+    # The second replaces the first; ffmpeg could take the third for an option or a protocol.
+    for path in ("a/b/run.mp4", "a/b/run.mp4", "-2026:run.mp4", True):
+        datavis.animate(lambda i, *_: datavis.append_test_curves_data(i, 0.9, 30.0),
+                        101 if path is True else 1, 10, 50, save_movie=path)
+    assert "cannot be written" not in capsys.readouterr().err
+    assert shape_of("-2026:run.mp4")[2] == shape_of("a/b/run.mp4")[2] == 51
+    assert os.listdir("a/b") == ["run.mp4"]
+    # Every update is a frame, and the last one, held for two seconds, shows the end of the run.
+    assert shape_of("tensorflowvisu_video.mp4") == (672, 378, 61, 2.44)
+    datavis.show_on(Figure(figsize=(19.2, 10.8), dpi=35)).savefig("end.png", dpi=35)
     for name, *place in (("first.png",), ("last.png", "-sseof", "-0.1")):
-        subprocess.check_call(["ffmpeg", "-v", "error", *place, "-i", str(path), "-frames:v", "1",
-                               str(tmp_path / name)])
-    first, last, end = (pixels_of(tmp_path / f"{name}.png") for name in ("first", "last", "end"))
-    assert np.abs(last - end)[735:].mean() < 0.3 * np.abs(first - end)[735:].mean()
-    assert np.abs(last - end)[:370, :890].mean() < 0.02
-    assert os.listdir(str(tmp_path / "a" / "b")) == ["run.mp4"]
-    assert (tmp_path / "-2026:run.mp4").exists() and "cannot be written" not in done.stderr
+        subprocess.check_call(["ffmpeg", "-v", "error", *place, "-i", "tensorflowvisu_video.mp4",
+                               "-frames:v", "1", name])
+    first, last, end = (pixels_of(f"{name}.png") for name in ("first", "last", "end"))
+    assert np.abs(last - end).mean() < 0.02
+    assert np.abs(last - end)[367:].mean() < 0.3 * np.abs(first - end)[367:].mean()
 
 
 @pytest.mark.slow
@@ -306,56 +302,44 @@ def test_ctrl_c_leaves_a_movie_and_none_replaces_that_of_another_run(tmp_path):
         assert errors.count("Ctrl-C: the run ends after the present step") == 1, errors
         assert "the movie is" in errors and "Traceback" not in errors
     assert sorted(os.listdir(str(tmp_path))) == ["live.py", "run-2.mp4", "run.mp4"]
-    for name in ("run.mp4", "run-2.mp4"):
-        assert int(frames_of(tmp_path / name)["nb_read_frames"]) > 60
+    assert all(shape_of(tmp_path / name)[2] > 60 for name in ("run.mp4", "run-2.mp4"))
 
 
 @pytest.mark.slow
-def test_movie_as_gif_where_there_is_no_ffmpeg(tmp_path):
-    image = module("PIL.Image").Image
-    script = live_script(tmp_path, arguments="dpi=35", call="""
-        datavis.animate(step, 101, 10, 50, save_movie="run.mp4")
-        datavis.animate(step, 320, 1, 50, save_movie="long.gif")
-        """)
-    done = run_python(script, cwd=str(tmp_path), env=environment(PATH=""))
-    assert done.returncode == 0 and "there is no ffmpeg" in done.stderr, done.stderr
+def test_movie_as_gif_where_there_is_no_ffmpeg(elsewhere, monkeypatch, capsys):
+    need("ffprobe")
+    datavis = tensorflowvisu.MnistDataVis(dpi=20)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", "")
+        datavis.animate(lambda *_: None, 101, 10, 50, save_movie="run.mp4")
+        assert "there is no ffmpeg" in capsys.readouterr().err
+        datavis.animate(lambda *_: None, 320, 1, 50, save_movie="long.gif")
     # 10 frames a second, the last one for two seconds; a long one has every second update.
-    for name, frames, seconds in (("run.gif", 12, 3.1), ("long.gif", 160, 17.9)):
-        with image.open(str(tmp_path / name)) as movie:
-            assert movie.size == (672, 378) and 0.8 * frames < movie.n_frames <= 300
-            shown = 0
-            for k in range(movie.n_frames):
-                movie.seek(k)
-                shown += movie.info["duration"] / 1000
-            assert abs(shown - seconds) < 0.5
+    for name, most, seconds in (("run.gif", 31, 3.1), ("long.gif", 180, 18)):
+        width, height, frames, shown = shape_of(name)
+        assert (width, height) == (384, 216) and frames <= most and abs(shown - seconds) < 0.5
 
 
-def test_a_movie_that_cannot_be_written(tmp_path):
-    # An ffmpeg that was built without the encoder.
-    fake = tmp_path / "bin" / "ffmpeg"
-    fake.parent.mkdir()
-    fake.write_text("#!/bin/sh\ncase $* in *-version*) exit 0;; esac\n"
-                    "echo Unknown encoder >&2\nexit 1\n")
-    fake.chmod(0o755)
-    paths = ("/sys/run.mp4", "live.py/run.gif", "/sys/folder/run.gif", "run.mp4")
-    script = live_script(tmp_path, arguments="run_before=False", extra="""
-        if i == 0:
-            print("trains", file=sys.stderr, flush=True)
-        """, call=f"""
-        for path in {paths}:
-            print("run", file=sys.stderr, flush=True)
-            datavis.animate(step, 11, 10, 50, save_movie=path)
-        """)
-    done = run_python(script, cwd=str(tmp_path), env=environment(PATH=str(fake.parent)))
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    runs = done.stderr.split("run\n")[1:]
-    for run, path in zip(runs, paths[:3]):
-        # One sentence, before the training.
-        lines = run.splitlines()
-        assert path in lines[0] and lines[0].endswith(".") and lines[1] == "trains", run
-    assert runs[3].count("run.mp4 (ffmpeg has failed); the training goes on") == 1
-    assert "Unknown encoder" in runs[3] and not list(tmp_path.glob("run*.mp4"))
-    assert pixels_of(tmp_path / "live.png").shape == (756, 1344, 3)
+@pytest.mark.parametrize("path", ["/sys/run.mp4", "mine/run.gif", "/sys/folder/run.gif"])
+def test_a_movie_that_cannot_be_written_is_told_before_the_training(elsewhere, capsys, path):
+    (elsewhere / "mine").write_text("a file")
+    said = []
+    tensorflowvisu.MnistDataVis(dpi=20).animate(
+        lambda *_: said.append(capsys.readouterr().err), 3, save_movie=path)
+    assert len(said) == 3 and said[0].count("\n") == 1 and path in said[0]
+
+
+def test_an_ffmpeg_that_fails(elsewhere, monkeypatch, capfd):
+    """As one that was built without the encoder."""
+    (elsewhere / "ffmpeg").write_text("#!/bin/sh\ncase $* in *-version*) exit 0;; esac\n"
+                                      "echo Unknown encoder >&2\nexit 1\n")
+    (elsewhere / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", str(elsewhere))
+    tensorflowvisu.MnistDataVis().animate(lambda *_: None, 11, 10, 50, save_movie="run.mp4")
+    errors = capfd.readouterr().err
+    assert errors.count("run.mp4 (ffmpeg has failed); the training goes on") == 1
+    assert "Traceback" not in errors and not list(elsewhere.glob("run*.mp4"))
+    assert [pixels_of(path).shape for path in elsewhere.glob("*.png")] == [(756, 1344, 3)]
 
 
 # ---------- Arguments ----------
@@ -371,7 +355,7 @@ def test_a_wrong_argument_is_named_at_the_call(name, value):
             tensorflowvisu.MnistDataVis(**{name: value})
         datavis = tensorflowvisu.MnistDataVis()
         if name == "layout":
-            datavis.show_on(tensorflowvisu.Figure(), layout=value)
+            datavis.show_on(Figure(), layout=value)
         datavis.animate(**{"compute_step": pytest.fail, "iterations": 10, name: value})
 
 
@@ -442,40 +426,34 @@ def browser(tmp_path):
 def test_browser_shows_the_run_and_answers_keys(served, browser):
     url, process = served(iterations=100000)
 
-    def drawn():
-        return (browser.picture() < 0.5).any(axis=2).mean() > 0.01
-
     def differs(before, share):
         return lambda: (np.abs(browser.picture() - before) > 0.1).any(axis=2).mean() > share
 
-    browser.open(url)
-    wait_until(drawn)
-    wait_until(differs(browser.picture(), 0.001))  # The panels change by themselves.
+    def changes(key, share):
+        before = browser.picture()
+        browser.press(key)
+        wait_until(differs(before, share))
+        time.sleep(0.5)
+
+    # A browser that comes back finds the run as it is.
+    for address in (url, "about:blank", url):
+        browser.open(address)
+        if address == url:
+            wait_until(differs(np.ones(3), 0.01))
+            wait_until(differs(browser.picture(), 0.001))  # The panels change by themselves.
     browser.press(" ")
     time.sleep(2)
     shots = [browser.picture()]
     time.sleep(1)
     assert not differs(shots[0], 0.0005)()  # The training is paused.
     for key in "1379":
-        before = browser.picture()
-        browser.press(key)
-        wait_until(differs(before, 0.001))
-        time.sleep(0.5)
+        changes(key, 0.001)
         shots.append(browser.picture())
         assert all(differs(shot, 0.003)() for shot in shots[:-1])
     browser.press("Escape")
     wait_until(lambda: not differs(shots[0], 0.01)())
-    # The run before is there, and goes with its key.
-    before = browser.picture()
-    browser.press("b")
-    wait_until(differs(before, 0.0002))
-    browser.press(" ")
-    wait_until(differs(browser.picture(), 0.001))
-    # A browser that comes back finds the run as it is.
-    browser.open("about:blank")
-    time.sleep(0.5)
-    browser.open(url)
-    wait_until(drawn)
+    changes("b", 0.0002)  # The run before is there, and goes with its key.
+    changes(" ", 0.001)
     browser.press("q")
     output, errors = process.communicate(timeout=300)
     assert output == "max test accuracy: 0.9\n" and process.returncode == 0, errors
