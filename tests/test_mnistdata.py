@@ -320,25 +320,6 @@ def test_download_once_and_never_again(mirrors, tmp_path, capsys):
     assert len(mirror.asked) == 4 and capsys.readouterr().err == ""
 
 
-def other_content(content):
-    raw = bytearray(gzip.decompress(content))
-    raw[-1] ^= 1
-    return gzip.compress(bytes(raw))
-
-
-@pytest.mark.parametrize("change, announced, words", [
-    (lambda c: b"<html><body>Welcome to the hotel</body></html>", None, "web page"),
-    (lambda c: c[:-500], None, "truncated"), (other_content, None, "SHA-256"),
-    (lambda c: c[:len(c) // 2], 10 ** 6, "broke after")])
-def test_first_mirror_bad_second_good(mirrors, tmp_path, capsys, change, announced, words):
-    bad, good = mirrors(lambda c, n: loading.answer(c, change(mirrors.files[n]), announced), None)
-    assert not mnistdata.read_data_sets(str(tmp_path / "data")).generated
-    assert words in capsys.readouterr().err
-    # A host that failed once is not asked again.
-    assert len(bad.asked) == 1 and len(good.asked) == 4
-    assert content_of(tmp_path / "data") == mirrors.files
-
-
 # ---------- Generated digits ----------
 
 def test_no_network_gives_generated_digits_and_real_ones_follow(mirrors, tmp_path, monkeypatch,

@@ -22,8 +22,6 @@ tf = tensorflowvisu.tf
 WHITE = [255, 255, 255]
 RED = [255, 150, 140]
 LIGHT = WHITE  # the line that sets red images apart
-DEFAULT_TITLES = ["Accuracy", "Cross entropy loss", "Training digits", "Weights", "Biases",
-                  "Test digits"]
 INCHES = (19.2, 10.8)
 
 
@@ -413,16 +411,14 @@ def test_colour_numbers(number, color):
 
 
 def test_titles():
-    datavis = MnistDataVis()
-    assert [axes.get_title() for axes in panels_of(datavis)] == DEFAULT_TITLES
-    datavis = MnistDataVis("a", "b", "c", "d", "e", "f")
+    datavis = MnistDataVis("a", "b", None, "d", "e", "f")
     datavis.append_data_histograms(0, [1, 2], [1, 2], title2="batch")
     axes = panels_of(datavis)
-    assert [one.get_title() for one in axes] == ["a", "b", "c", "d", "batch", "f"]
+    titles = [one.get_title() for one in axes]
+    assert titles == ["a", "b", "Training digits", "d", "batch", "f"]
     # Panels without data stay empty, under their titles.
     assert len(line(axes[0], "training").get_xdata()) == 0 and not axes[2].images[0].get_visible()
-    above = pixels_of(axes[0].figure)[:30, 900:]
-    assert above.min() < 100
+    assert pixels_of(axes[0].figure)[:30, 900:].min() < 100
 
 
 # ---------- Images ----------
