@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -57,7 +58,8 @@ for name in ("tkinter", "_tkinter", "PySide6", "PyQt5", "PyQt6", "PySide2", "gi"
     ({"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ":999"},
      "", "%run live.py"),
     ({"MPLBACKEND": "module://ide", "DISPLAY": ":999"}, "", "backend module://ide shows no window"),
-    ({"MPLBACKEND": "module://missing"}, "", "No module named 'missing'")])
+    ({"MPLBACKEND": "module://missing"}, "", "No module named 'missing'"),
+    ({"MPLBACKEND": "widgets", "DISPLAY": ":999"}, "", "matplotlib has no backend widgets")])
 def test_without_a_window_it_trains_and_leaves_a_picture(tmp_path, variables, first, reason):
     (tmp_path / "ide.py").write_text(IDE)
     script = live_script(tmp_path, first=first, arguments="run_before=False" if variables else "")
@@ -368,7 +370,8 @@ def test_animate_within_a_step(elsewhere):
 
 # ---------- Other toolkits ----------
 
-def test_qt_by_its_name(tmp_path, screen):
+@pytest.mark.parametrize("dialog", [False, True])
+def test_qt_by_its_name(tmp_path, screen, dialog):
     module("PySide6")
     need("xdotool")
     # Without a library of the system's, Qt ends any process that opens a window.
@@ -380,15 +383,33 @@ def test_qt_by_its_name(tmp_path, screen):
     process = started(tmp_path, MPLBACKEND="QtAgg", DISPLAY=screen, XDG_RUNTIME_DIR=str(tmp_path))
     assert process.stdout.readline() == "trains\n", process.stderr.read()
 
+    def press(keys):
+        for words in ("search --onlyvisible --name ^live windowfocus", "key " + keys):
+            subprocess.call(["xdotool"] + words.split(), env=environment(DISPLAY=screen))
+
     def ended():
         # Tab does not lead away from the keys, and with Caps Lock they stay what they are.
-        for words in ("search --onlyvisible --name ^live windowfocus",
-                      "key Tab Caps_Lock q Caps_Lock"):
-            subprocess.call(["xdotool"] + words.split(), env=environment(DISPLAY=screen))
+        press("Tab Caps_Lock q Caps_Lock")
         return process.poll() is not None
 
-    wait_until(ended, every=0.5)
-    assert process.communicate() == ("max test accuracy: 0.9\n", "") and process.returncode == 0
+    def has_dialog():
+        press("ctrl+s")
+        return not subprocess.call(["xdotool", "search", "--onlyvisible", "--name", "^Choose"],
+                                   stdout=subprocess.DEVNULL, env=environment(DISPLAY=screen))
+
+    if not dialog:
+        wait_until(ended, every=0.5)
+        assert process.communicate() == ("max test accuracy: 0.9\n", "") and not process.returncode
+        return
+    # Ctrl-C is heard while a dialog is open, and a second one ends at once.
+    wait_until(has_dialog, every=0.5)
+    watch = threading.Timer(100, process.kill)
+    watch.start()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == "\n" and "Ctrl-C" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate() == ("", "") and process.returncode == -signal.SIGINT
+    watch.cancel()
 
 
 # ---------- Browser ----------
