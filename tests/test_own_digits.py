@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import types
 
 import numpy as np
@@ -121,36 +122,56 @@ def test_read_picture_of_other_kinds(digits, tmp_path):
 
 # ---------- The script ----------
 
-def start(folder, digits, *arguments, iterations=300, edit=("", ""), **variables):
-    """Starts the script, shortened and edited, in a folder in which all stays that it leaves."""
+def shortened(iterations=300, edit=("", "")):
     text = next_steps.text_of(NAME)
     assert text.count("10000") == 1
-    return start_script(
-        NAME, folder, text=text.replace("10000", str(iterations)).replace(*edit),
-        module=("own_digits.py", MODULE), arguments=arguments, MNIST_DATA=digits, **variables)
+    return text.replace("10000", str(iterations)).replace(*edit)
 
 
-def run(*arguments, **options):
-    """Runs the script; its exit status, output, and notices without the one of the digits."""
-    process = start(*arguments, **options)
-    out, errors = process.communicate(timeout=300)
+def start(folder, digits, *arguments, text=None, **variables):
+    """Starts the script in a folder in which all stays that it leaves."""
+    return start_script(NAME, folder, text=text or shortened(), module=("own_digits.py", MODULE),
+                        arguments=arguments, MNIST_DATA=digits, **variables)
+
+
+def notices(errors):
+    """The lines on standard error, without the one of the digits."""
     assert "Traceback" not in errors, errors
-    return process.returncode, out, [
-        line for line in errors.splitlines() if "not the original MNIST" not in line]
+    return [line for line in errors.splitlines() if "not the original MNIST" not in line]
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory, small_digits):
     """The folder of a script that has been trained, and what it said."""
     folder = tmp_path_factory.mktemp("own")
-    return folder, run(folder, small_digits)
+    return folder, start(folder, small_digits).communicate(timeout=300)
 
 
 @pytest.fixture
-def copy(kept, tmp_path):
+def copy(kept, elsewhere):
     """A folder with the script and the network that it has kept."""
-    shutil.copytree(str(kept[0]), str(tmp_path / "copy"))
-    return tmp_path / "copy"
+    shutil.copytree(str(kept[0]), str(elsewhere / "copy"))
+    return elsewhere / "copy"
+
+
+@pytest.fixture
+def run(copy, elsewhere, small_digits, monkeypatch, capsys):
+    """Runs the script in this process; what it ends with, its output and its notices."""
+    (copy / "data").rename(elsewhere / "data")
+    monkeypatch.setitem(sys.modules, "own_digits", own_digits)
+
+    def run(*names, digits=small_digits, **options):
+        monkeypatch.setattr(sys, "argv", [NAME, *names])
+        monkeypatch.setenv("MNIST_DATA", digits)
+        end = None
+        try:
+            exec(compile(shortened(**options), NAME, "exec"), {"__file__": NAME})
+        except SystemExit as ended:
+            end = ended.code
+        out, errors = capsys.readouterr()
+        return end, out, notices(errors)
+
+    return run
 
 
 def files(folder):
@@ -158,46 +179,44 @@ def files(folder):
 
 
 def test_network_is_kept_and_restored(kept, copy, small_digits):
-    status, out, notices = kept[1]
-    assert status == 0 and "300: accuracy" in out and "max test accuracy: 0." in out
+    out, errors = kept[1]
+    assert "300: accuracy" in out and "max test accuracy: 0." in out
     # Without a display there are no panels to close, and there is nothing to draw in.
-    assert re.fullmatch(r"The network is saved in \S+own_digits\.", notices[1])
-    nothing = ("There is no window to draw in; name a picture of a digit in the command instead:"
-               " python mnist_7.0_own_digits.py digit.png")
-    assert notices[-1] == nothing
+    said, nothing = notices(errors)[1::2]
+    assert re.fullmatch(r"The network is saved in \S+own_digits\.", said)
+    assert nothing == ("There is no window to draw in; name a picture of a digit in the command"
+                       " instead: python mnist_7.0_own_digits.py digit.png")
     before = files(copy)
     # Pasted into a cell, the script does not take the kernel's arguments for pictures.
     cell = "exec(open({!r}, encoding='utf-8').read())".format(NAME)
-    status, out, notices = run(copy, small_digits, "-c", cell, "-f", "kernel.json")
-    assert status == 0 and re.fullmatch(r"Tensorflow version \S+\n", out)
-    assert notices[0].startswith("The network is restored from ") and notices[1:] == [nothing]
+    process = start(copy, small_digits, "-c", cell, "-f", "kernel.json")
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0 and re.fullmatch(r"Tensorflow version \S+\n", out)
+    restored, again = notices(errors)
+    assert restored.startswith("The network is restored from ") and again == nothing
     assert files(copy) == before
 
 
-def test_a_bad_picture_is_said_before_the_training(tmp_path, small_digits):
-    (tmp_path / "text.png").write_text("this is no picture")
-    Image.new("RGB", (50, 50), (9, 99, 200)).save(str(tmp_path / "blank.png"))
-    picture_of(np.eye(28), "pencil").save(str(tmp_path / "whole.png"))
-    (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
+def test_a_bad_picture_is_said_before_the_training(run, elsewhere):
+    (elsewhere / "text.png").write_text("this is no picture")
+    Image.new("RGB", (50, 50), (9, 99, 200)).save("blank.png")
+    picture_of(np.eye(28), "pencil").save("whole.png")
+    (elsewhere / "half.png").write_bytes((elsewhere / "whole.png").read_bytes()[:3000])
     for name, reason in (("away.png", "cannot be read: No such file or directory."),
                          ("text.png", "cannot be read: it is no picture, or damaged."),
                          ("half.png", "cannot be read: it is no picture, or damaged."),
                          ("blank.png", "holds no digit: it has one colour all over.")):
-        with pytest.raises(ValueError) as raised:
-            own_digits.read_picture(str(tmp_path / name))
-        assert str(raised.value) == "{} {}".format(tmp_path / name, reason)
-    assert run(tmp_path, small_digits, NAME, "text.png")[::2] == (
-        1, ["text.png cannot be read: it is no picture, or damaged."])
+        assert run(name, digits="nowhere")[0] == "{} {}".format(name, reason)
 
 
-def test_pictures_named_in_the_command_are_recognised(copy, small_digits, digits):
+def test_pictures_named_in_the_command_are_recognised(run, digits):
     asked = dict(zip((0, 1, 4, 7), COLOURS))
     for digit, colours in asked.items():
-        picture_of(digits[digit], colours).save(str(copy / "digit{}.png".format(digit)))
+        picture_of(digits[digit], colours).save("digit{}.png".format(digit))
     names = ["digit{}.png".format(digit) for digit in asked]
-    status, out, _ = run(copy, small_digits, NAME, *names)
+    end, out, _ = run(*names)
     lines = re.findall(r"^(\d): probability:([\d.]+)$", out, re.M)
-    assert status == 0 and [int(digit) for digit, _ in lines] == 4 * list(range(10))
+    assert end is None and [int(digit) for digit, _ in lines] == 4 * list(range(10))
     table = np.array([float(probability) for _, probability in lines]).reshape(4, 10)
     assert np.allclose(table.sum(axis=1), 1, atol=0.001)
     assert table.argmax(axis=1).tolist() == list(asked)
@@ -208,43 +227,43 @@ def test_pictures_named_in_the_command_are_recognised(copy, small_digits, digits
 
 
 @pytest.mark.parametrize("edit", [("", ""), ("K = 6", "K = 7")], ids=["damaged", "other shape"])
-def test_a_network_that_does_not_fit_is_one_sentence(edit, copy, small_digits):
+def test_a_network_that_does_not_fit_is_one_sentence(edit, run, elsewhere):
     if edit == ("", ""):
-        data, = (copy / "data" / "own_digits").glob("*.data*")
+        data, = (elsewhere / "data" / "own_digits").glob("*.data*")
         data.write_bytes(data.read_bytes()[:5000])
-    before = files(copy)
-    status, _, notices = run(copy, small_digits, edit=edit)
-    assert status == 1 and files(copy) == before
+    before = files(elsewhere)
     assert re.fullmatch(r"The network in \S+ is damaged or not that of this script: move the folder"
-                        " away, and the next start trains a new one.", notices[-1])
+                        " away, and the next start trains a new one.", run(edit=edit)[0])
+    assert files(elsewhere) == before
 
 
-def test_other_digits_have_a_network_of_their_own(copy, tmp_path):
-    write_digits(tmp_path, 600, 200)
-    before = files(copy)
-    status, out, notices = run(copy, str(tmp_path), iterations=20)
-    assert status == 0 and "20: accuracy" in out and "is restored" not in "".join(notices)
-    after = files(copy)
+def test_other_digits_have_a_network_of_their_own(run, elsewhere):
+    write_digits(elsewhere, 600, 200)
+    before = files(elsewhere)
+    end, out, said = run(iterations=20, digits=str(elsewhere))
+    assert end is None and "20: accuracy" in out and "is restored" not in "".join(said)
+    after = files(elsewhere)
     assert len([name for name in after if name.endswith(".index")]) == 2
     assert all(after[name] == before[name] for name in before if name != "checkpoint")
 
 
+def test_a_bad_folder_loses_the_network_only(run, elsewhere):
+    shutil.rmtree("data")
+    (elsewhere / "data").mkdir()
+    (elsewhere / "data" / "own_digits").write_text("in the way")
+    end, out, said = run(iterations=20)
+    assert end is None and "max test accuracy: " in out
+    assert "The network cannot be saved in " in "".join(said)
+
+
 def test_ctrl_c_in_training_keeps_nothing(tmp_path, small_digits):
-    process = start(tmp_path, small_digits, iterations=90000)
+    process = start(tmp_path, small_digits, text=shortened(90000))
     while not process.stdout.readline().startswith("20: accuracy"):
         pass
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in errors
     assert "max test accuracy: " in out and not (tmp_path / "data" / "own_digits").exists()
-
-
-def test_a_bad_folder_loses_the_network_only(tmp_path, small_digits):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "own_digits").write_text("in the way")
-    status, out, notices = run(tmp_path, small_digits, iterations=20)
-    assert status == 0 and "max test accuracy: " in out
-    assert "The network cannot be saved in " in "".join(notices)
 
 
 # ---------- The window ----------
@@ -257,7 +276,7 @@ TELLS = ("draw_digits(classify)", """draw_digits(lambda image: (print(
 
 @pytest.mark.parametrize("end", ["q", "Ctrl-C"])
 def test_digits_drawn_in_the_window_are_recognised(end, copy, small_digits, screen):
-    process = start(copy, small_digits, edit=TELLS, DISPLAY=screen)
+    process = start(copy, small_digits, text=shortened(edit=TELLS), DISPLAY=screen)
     os.set_blocking(process.stdout.fileno(), False)
     seen = [": 0"]
 
