@@ -231,26 +231,28 @@ def test_the_parameter_server_waits_for_worker_0_while_it_is_paused(cluster):
     assert "300: accuracy" in cluster.out("worker")
 
 
-@pytest.mark.parametrize("how", ["was killed", "is cut off", "is not there"])
+@pytest.mark.parametrize("how", ["was killed", "is cut off"])
 def test_without_a_parameter_server_a_worker_ends_with_a_sentence(how, cluster):
     cluster = cluster(iterations=90000, relays=True, PATIENCE=5)
-    if how == "is not there":
-        cluster.start("worker", 1)
-    else:
-        cluster.start("ps")
+    cluster.start("ps")
     cluster.start("worker")
-    if how == "is not there":
-        assert cluster.end("worker", 1) == 1
-        sentence, = cluster.errors("worker", 1)
-        assert sentence.startswith("Nothing was heard") and "no_proxy" in sentence
-    else:
-        cluster.training(0)
+    cluster.training(0)
     if how == "was killed":
         cluster.kill("ps", 0)
     cluster.relays[0].is_cut = how == "is cut off"
     assert cluster.end("worker", seconds=60) == 1
     assert cluster.errors("worker")[-1].startswith("Nothing was heard from others")
     assert "Traceback" not in "".join(cluster.errors("worker"))
+
+
+def test_workers_end_where_there_is_no_parameter_server(cluster):
+    cluster = cluster(PATIENCE=3)
+    for index in (0, 1):
+        cluster.start("worker", index)
+    for index in (0, 1):
+        assert cluster.end("worker", index) == 1
+        sentence, = cluster.errors("worker", index)
+        assert sentence.startswith("Nothing was heard") and "no_proxy" in sentence
 
 
 @pytest.mark.skipif(sys.version_info < (3, 8), reason="TensorFlow 1.15.5 may not mend a connection:"

@@ -371,9 +371,9 @@ def test_tensorboard(script, small_digits, tmp_path, monkeypatch):
         block = block.replace("mnist.test.labels}", "mnist.test.labels, pkeep: 1.0}")
     text = workshop.apply(text_of(script), workshop.hunks(block)) + "log.close()\n"
     monkeypatch.chdir(tmp_path)
-    done = SimpleNamespace(stdout=trained(script, 200, text, small_digits))
+    done = SimpleNamespace(stdout=trained(script, 100, text, small_digits))
     tests = checks.lines_of_tests(done)
-    assert len(tests) >= 3
+    assert len(tests) >= 2
     # What is read back are the figures that were printed, and all weights.
     found = {}
     for path in (tmp_path / "log" / "1.0").iterdir():
