@@ -221,10 +221,10 @@ def test_workers_that_are_killed_are_missed_by_nobody_and_join_in_again(cluster)
 
 
 def test_the_parameter_server_waits_for_worker_0_while_it_is_paused(cluster):
-    cluster = cluster(PATIENCE=12, pauses=True)
+    cluster = cluster(PATIENCE=5, pauses=True)
     cluster.start_all()
     assert cluster.end("worker", 1) == 0
-    time.sleep(15)
+    time.sleep(8)
     assert cluster.tasks["ps", 0].poll() is None and cluster.tasks["worker", 0].poll() is None
     (cluster.folder / "go").touch()
     assert [cluster.end("worker"), cluster.end("ps")] == [0, 0]
