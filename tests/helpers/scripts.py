@@ -4,13 +4,12 @@ import contextlib
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
 from processes import environment
-from series import MODULES, ROOT
+from series import ROOT
 
 TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)(?: \(lr:(.+)\))?$", re.M)
 TEST_LINE = re.compile(
@@ -129,19 +128,3 @@ def run_script(name, *, timeout=600, **options):
             process.kill()
             raise
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-
-
-def script_from_diff(name, folder):
-    """Makes a script of docs/next_steps in a folder, with git apply; returns its text."""
-    with open(os.path.join(ROOT, "docs", "next_steps", name[:-3] + ".diff"), "rb") as file:
-        diff = file.read()
-    base = diff.split(b"copy from ")[1].split(b"\n")[0].decode()
-    shutil.copy(os.path.join(ROOT, base), str(folder))
-    for made in (name, MODULES.get(name, name)):
-        if os.path.exists(os.path.join(str(folder), made)):
-            os.remove(os.path.join(str(folder), made))
-    # No repository is needed, and none above the folder shall be asked.
-    subprocess.run(["git", "apply"], input=diff, check=True, cwd=str(folder),
-                   env=environment(GIT_CEILING_DIRECTORIES=os.path.dirname(str(folder))))
-    with open(os.path.join(str(folder), name), encoding="utf-8") as file:
-        return file.read()
