@@ -1,5 +1,6 @@
 """The run before: its curves and its text, what differs, what came of it, and whether it stays."""
 
+import os
 import re
 import runpy
 import shutil
@@ -150,6 +151,22 @@ def test_a_run_that_is_stopped_or_keeps_to_itself_leaves_nothing(reader, capsys)
     reader.edit("1 / (i < 90)", "pass")
     reader.edit("MnistDataVis()", "MnistDataVis(run_before=False)")
     assert reader.run() == "" and reader.left() == before
+
+
+def test_no_run_ever_reads_half_a_file(reader, monkeypatch):
+    """Whole ones, of other names, take the place of those of the run before."""
+    before, sizes = reader.left(), []
+
+    def replace(part, path, replace=os.replace):
+        if "last_run" in path:
+            sizes.append(os.path.getsize(part))
+            assert reader.left()[len(sizes) - 1] == before[len(sizes) - 1]
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", replace)
+    reader.edit("lr = 0.003", "lr = 0.0055")
+    reader.run()
+    assert sizes == [len(content) for content in reader.left()] and reader.left() != before
 
 
 def test_other_encodings(reader):
