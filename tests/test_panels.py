@@ -249,21 +249,15 @@ def filled(points=50, **options):
     return datavis
 
 
-def test_arrays_are_neither_changed_nor_kept():
+def test_a_visualiser_has_its_own_data_and_changes_no_array():
     data, image = random_state().randn(1000), np.full([280, 280, 3], 9, np.uint8)
-    datavis = MnistDataVis()
-    datavis.append_data_histograms(0, data, data)
-    datavis.update_image1(image)
+    first, second = MnistDataVis(), MnistDataVis()
+    first.append_data_histograms(0, data, data, title1="other")
+    first.update_image1(image)
     assert (data == random_state().randn(1000)).all() and (image == 9).all()
     image[:] = 0  # A caller may use it again.
-    assert (datavis.frame.image1 == 9).all()
-
-
-def test_two_visualisers_share_nothing():
-    first, second = filled(), MnistDataVis()
-    second.append_data_histograms(0, [1], [1], title1="other")
-    assert np.isnan(second.get_max_test_accuracy()) and not len(second.frame.training)
-    assert len(first.frame.training) == 50 and first.frame.titles[3] == "Weights"
+    assert (first.frame.image1 == 9).all()
+    assert not len(second.frame.bands4) and second.frame.titles[3] == "Weights"
 
 
 def test_max_test_accuracy_is_the_number_that_was_given():
@@ -315,7 +309,7 @@ def test_a_long_run_costs_no_more_and_is_drawn_as_it_is():
         blue = inside(panels_of(datavis, "1")[0])[:, 20:-20, 0] < 200
         drawing.append(time.process_time() - begin)
         pixels.append(np.argwhere(blue[:, :-2])[:, 0])
-    assert np.median(appending[-5000:]) < 2 * np.median(appending[1000:6000]) + 1e-4
+    assert np.median(appending[-5000:]) < 2 * np.median(appending[1000:6000]) + 2e-5
     assert drawing[1] < 2.5 * drawing[0]
     # To a pixel, and what was published stays as it was.
     assert abs(pixels[0].min() - pixels[1].min()) <= 2 >= abs(pixels[0].max() - pixels[1].max())
@@ -411,11 +405,16 @@ def test_colour_numbers(number, color):
 
 
 def test_titles():
-    datavis = MnistDataVis("a", "b", None, "d", "e", "f")
+    long = "The weights of the third of five fully connected layers before the dropout"
+    datavis = MnistDataVis(long, "two\nlines", None, "d", "e", "f")
     datavis.append_data_histograms(0, [1, 2], [1, 2], title2="batch")
     axes = panels_of(datavis)
-    titles = [one.get_title() for one in axes]
-    assert titles == ["a", "b", "Training digits", "d", "batch", "f"]
+    titles, extents = zip(*[(one.get_title(), one.title.get_window_extent()) for one in axes])
+    assert titles[1:] == ("two lines", "Training digits", "d", "batch", "f")
+    # A long one is shortened where it has no room.
+    assert titles[0].endswith("…") and titles[0][:-1] in long
+    assert extents[0].x0 >= 0 and extents[0].x1 < extents[1].x0
+    assert panels_of(datavis, "1")[0].get_title() == long
     # Panels without data stay empty, under their titles.
     assert len(line(axes[0], "training").get_xdata()) == 0 and not axes[2].images[0].get_visible()
     assert pixels_of(axes[0].figure)[:30, 900:].min() < 100
@@ -556,16 +555,6 @@ def test_numbers_of_any_size_fit(scale, size):
         assert not any(box.overlaps(label) for box in boxes[-1][:-1])
     for left, right in ((0, 1), (2, 3)):
         assert max(box.x1 for box in boxes[left]) < min(box.x0 for box in boxes[right])
-
-
-def test_long_titles_are_shortened():
-    long = "The weights of the third of five fully connected layers before the dropout"
-    axes = panels_of(MnistDataVis(long, "two\nlines"))
-    extents = [one.title.get_window_extent() for one in axes[:3]]
-    assert axes[0].get_title().endswith("…") and axes[0].get_title()[:-1] in long
-    assert axes[1].get_title() == "two lines"
-    assert extents[0].x0 >= 0 and extents[0].x1 < extents[1].x0 < extents[1].x1 < extents[2].x0
-    assert panels_of(MnistDataVis(long), "1")[0].get_title() == long
 
 
 def test_letters_lines_and_margins_grow_with_the_window():

@@ -95,41 +95,34 @@ def test_whatever_fails_in_a_window_each_step_is_called_once(tmp_path, screen):
         from matplotlib.backends.backend_tkagg import FigureCanvasTkAgg, FigureManagerTk
 
         def fail(kind, name, error, steps=-1):
+            global calls, done
+            inner, calls, done = getattr(kind, name), [], 0
+
             def failing(*arguments, **options):
                 if done > steps:
                     raise error
                 return inner(*arguments, **options)
 
-            inner = getattr(kind, name)
             setattr(kind, name, failing)
-            calls.clear()
-            try:
-                datavis.animate(step, 101, 10, 50)
-            except StopIteration as error:
-                print("raised", error)
+            datavis.animate(step, 101, 10, 50)
             setattr(kind, name, inner)
-            print(name, calls == list(range(101)), len(calls), flush=True)
+            assert calls == list(range(101)), (name, calls)
 
-        calls = []
         fail(FigureManagerTk, "set_window_title", KeyError("title"))
         fail(FigureManagerTk, "show", OSError(5, "no wire"))
         fail(FigureCanvasTkAgg, "blit", RuntimeError("half a picture"), 30)
         fail(tensorflowvisu._Dashboard, "show", MemoryError(), 30)
         tensorflowvisu.MnistDataVis.update_image1 = lambda *_: next(iter([])) if done > 50 else None
-        fail(FigureCanvasTkAgg, "resize", KeyError("never"), 1000)
+        datavis.animate(step, 101, 10, 50)
         """)
     done = run_python(script, cwd=str(tmp_path), env=environment(DISPLAY=screen))
-    assert done.returncode == 0, done.stderr
-    # What a step raises is raised as it is, and is no failure of the window's.
-    assert done.stdout.splitlines() == [
-        "set_window_title True 101", "show True 101", "blit True 101", "show True 101", "raised ",
-        "resize False 60", "max test accuracy: 0.9"]
     lines = done.stderr.splitlines()
-    assert len(lines) == 8 and "Traceback" not in done.stderr
-    for line, cause in zip(lines[::2], ("KeyError 'title'", "no wire", "half a picture",
-                                        "MemoryError")):
-        assert f"cannot be shown ({cause}); the training goes on" in line
-    assert set(lines[1::2]) == {"tensorflowvisu: the final panels are in live.png."}
+    for line, cause in zip(lines[:8:2], ("KeyError 'title'", "no wire", "half a picture",
+                                         "MemoryError")):
+        assert f"cannot be shown ({cause}); the training goes on" in line, done.stderr
+    assert set(lines[1:8:2]) == {"tensorflowvisu: the final panels are in live.png."}
+    # What a step raises is raised as it is, and is no failure of the window's.
+    assert lines[8].startswith("Traceback") and lines[-1] == "StopIteration"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -428,34 +421,26 @@ def browser(tmp_path):
 def test_browser_shows_the_run_and_answers_keys(served, browser):
     url, process = served(iterations=100000)
 
-    def differs(before, share):
-        return lambda: (np.abs(browser.picture() - before) > 0.1).any(axis=2).mean() > share
-
-    def changes(key, share):
-        before = browser.picture()
-        browser.press(key)
-        wait_until(differs(before, share))
-        time.sleep(0.5)
+    def differs_from(before, share):
+        return wait_until(
+            lambda: (np.abs(browser.picture() - before) > 0.1).any(axis=2).mean() > share)
 
     # A browser that comes back finds the run as it is.
     for address in (url, "about:blank", url):
         browser.open(address)
-        if address == url:
-            wait_until(differs(np.ones(3), 0.01))
-            wait_until(differs(browser.picture(), 0.001))  # The panels change by themselves.
+    differs_from(np.ones(3), 0.01)
+    differs_from(browser.picture(), 0.001)  # The panels change by themselves.
     browser.press(" ")
     time.sleep(2)
-    shots = [browser.picture()]
+    paused = browser.picture()
     time.sleep(1)
-    assert not differs(shots[0], 0.0005)()  # The training is paused.
-    for key in "1379":
-        changes(key, 0.001)
-        shots.append(browser.picture())
-        assert all(differs(shot, 0.003)() for shot in shots[:-1])
-    browser.press("Escape")
-    wait_until(lambda: not differs(shots[0], 0.01)())
-    changes("b", 0.0002)  # The run before is there, and goes with its key.
-    changes(" ", 0.001)
+    assert (browser.picture() == paused).mean() > 0.999
+    # The run before goes with its key; the last key lets the training go on.
+    for key, share in (("b", 0.0002), ("1", 0.003), ("9", 0.003), ("Escape", 0.003), (" ", 0.001)):
+        before = browser.picture()
+        browser.press(key)
+        differs_from(before, share)
+        time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=300)
     assert output == "max test accuracy: 0.9\n" and process.returncode == 130, errors
