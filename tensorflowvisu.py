@@ -517,7 +517,7 @@ class _RunBefore:
             changes = [line for line in difflib.unified_diff(before, now, "", "", "", "", 0)
                        if not line.startswith(("---", "+++", "@@"))]
             if not changes:
-                _console.say(f"the same code as in {run}, {best}; what differs now is luck.")
+                _console.say(f"the same code as in {run}, {best}; any difference is luck.")
             elif len(changes) <= _MOST_LINES:
                 _console.say("\n    ".join([f"since {run}, {best}:"] + changes))
             else:

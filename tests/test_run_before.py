@@ -85,7 +85,7 @@ tensorflowvisu: max test accuracy 0.9720 after 0.9820: -0.0100; at the end 0.972
     reader.edit("lr = 0.013", "# lr = 0.02\nlr = 0.013")
     said = reader.run()
     assert said.startswith("tensorflowvisu: the same code as in the run before (mine.py, TIME), max"
-                           " test accuracy 0.9720; what differs now is luck.\n")
+                           " test accuracy 0.9720; any difference is luck.\n")
     assert "max test accuracy 0.9720 after 0.9720: +0.0000;" in said
     # Many changes are counted, and the command shows them.
     reader.text += "".join(f"x{k} = {k}\n" for k in range(13))

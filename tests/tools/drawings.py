@@ -201,7 +201,7 @@ def dropout():
     figure, axes = sheet(3)
     random = np.random.RandomState(5)
     layers = [(6, 240), (8, 158), (4, 76)]
-    for k, (title, drops) in enumerate((("training: one batch", 2), ("training: the next", 2),
+    for k, (title, drops) in enumerate((("training: one image", 2), ("training: the next", 2),
                                         ("test: all of them", 0))):
         left = 16 + 232 * k
         dropped = set(random.permutation(8)[:drops])
