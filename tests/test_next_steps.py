@@ -284,7 +284,8 @@ def own_text(tmp_path, monkeypatch):
     (tmp_path / "own_text.py").write_text(next_steps.text_of_module(TEXT))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "own_text", raising=False)
-    # The script reads the two modules: a small text of Python code.
+    # The script is started in a terminal, and reads the two modules: a small text of Python code.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", TEXT, raising=False)
     monkeypatch.setattr(sys, "argv", ["", os.path.join(ROOT, "mnistdata.py"),
                                       os.path.join(ROOT, "tensorflowvisu.py")])
     import own_text
