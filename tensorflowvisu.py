@@ -642,6 +642,7 @@ class _Run:
         self._seconds = 0.0
         self._recent = collections.defaultdict(lambda: collections.deque(maxlen=25))
         self._done = 0
+        self.digits = _loaded_digits()
         self.before = _RunBefore() if compares else None
         self.frame = snapshot()
         self.closed = False  # The user has closed the panels, or a step has raised.
@@ -801,10 +802,9 @@ class _Run:
                     parts[1] += f" (run before: {self.before.test[:, 1].max():.4f})"
             return parts + kept
         parts = [f"iteration {max(0, self._done - 1):,} of {self.iterations - 1:,}"]
-        digits = _loaded_digits()
-        if digits:
-            parts.append(f"epoch {digits.train.epochs_completed + 1}")
-            if digits.generated:
+        if self.digits:
+            parts.append(f"epoch {self.digits.train.epochs_completed + 1}")
+            if self.digits.generated:
                 parts.append("generated digits")
         if self.paused:
             parts.append("paused: SPACE goes on")
@@ -1588,9 +1588,9 @@ def in_window(run, make_dashboard):
     closing = canvas.mpl_connect("close_event", lambda _: (
         timer.stop(), run.close(), canvas.stop_event_loop()))
     try:
-        digits = _loaded_digits()
+        generated = run.digits and run.digits.generated
         canvas.manager.set_window_title(
-            _script_name() + (" - generated digits" if digits and digits.generated else ""))
+            _script_name() + (" - generated digits" if generated else ""))
         errors = _connect(dashboard, run)
         _fit_screen(figure, 1.4)
         canvas.manager.show()
@@ -1938,7 +1938,9 @@ class MnistDataVis:
     def dashboard_on(self, figure, layout="0"):
         if not isinstance(figure.canvas, FigureCanvasAgg):
             FigureCanvasAgg(figure)
-        run, digits = self._run, _loaded_digits()
+        run = self._run
+        # After a run the digits are still those of its script, whatever has been read since.
+        digits = run.digits if run else _loaded_digits()
         end = run.iterations - 1 if run else np.inf
         size = self._test_set_size or digits and len(digits.test.labels)
         return _Dashboard(figure, self.frame, run and run.before, end, self._colors, size, layout)

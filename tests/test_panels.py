@@ -3,7 +3,6 @@
 import inspect
 import operator
 import os
-import time
 import warnings
 from types import SimpleNamespace
 
@@ -292,26 +291,22 @@ def test_wrong_arguments_are_named_and_nothing_is_kept(method, arguments, name):
     assert datavis.frame is kept and np.isnan(datavis.get_max_test_accuracy())
 
 
-def test_a_long_run_costs_no_more_and_is_drawn_as_it_is():
-    """A point is added, and all are drawn, in a time that hardly grows with their number."""
+def test_a_long_run_is_copied_seldom_and_drawn_as_it_is():
     random = random_state()
-    pixels, appending, drawing, kept = [], [], [], []
+    pixels, copies, kept = [], set(), []
     for points in (1000, 60000):
         datavis = MnistDataVis()
         for i in range(points):
             height = 0.3 + 0.4 * (i % 2) + 0.1 * random.rand()
-            begin = time.process_time()
             datavis.append_training_curves_data(i * 60000 // points, height, float(i))
-            appending.append(time.process_time() - begin)
+            # What was published stays as it was, so its memory is never taken again.
+            copies.add(datavis.frame.training.__array_interface__["data"][0])
             if i in (10, 500, 40000):
                 kept.append(datavis.frame.training)
-        begin = time.process_time()
         blue = inside(panels_of(datavis, "1")[0])[:, 20:-20, 0] < 200
-        drawing.append(time.process_time() - begin)
         pixels.append(np.argwhere(blue[:, :-2])[:, 0])
-    assert np.median(appending[-5000:]) < 2 * np.median(appending[1000:6000]) + 1e-5
-    assert drawing[1] < 2.5 * drawing[0]
-    # To a pixel, and what was published stays as it was.
+    assert len(copies) < 30
+    # To a pixel.
     assert abs(pixels[0].min() - pixels[1].min()) <= 2 >= abs(pixels[0].max() - pixels[1].max())
     assert all((rows[:, 2] == np.arange(len(rows))).all() for rows in kept)
 

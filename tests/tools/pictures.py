@@ -122,7 +122,7 @@ def run_and_draw(name, place, drawn, iterations):
     if name == "1.0":
         figure = Figure(figsize=(19.2, 10.8), dpi=70)
         FigureCanvasAgg(figure)
-        save(datavis.show_on(figure), "panels.png", 70)
+        save(datavis.show_on(figure), "panels.png", 70, 200)
 
 
 def make(names):
