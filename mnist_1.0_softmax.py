@@ -30,7 +30,7 @@ import mnistdata
 
 # The series is written for TensorFlow 1.x: first a graph is built, then a session runs it.
 tf.disable_v2_behavior()
-# An empty graph, for this script may run more than once in a notebook or console.
+# An empty graph, because this script may run more than once in a notebook or console.
 tf.reset_default_graph()
 print("Tensorflow version " + tf.__version__)
 tf.set_random_seed(0)

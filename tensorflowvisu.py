@@ -153,7 +153,7 @@ def _counts_to_255(images):
 
 
 def _image(name, value):
-    """An image as uint8 [height, width, 1, 3 or 4]; a copy, for its owner may change it."""
+    """An image as uint8 [height, width, 1, 3 or 4]; a copy, because its owner may change it."""
     image = _numbers(name, value)
     image = image[..., None] if image.ndim == 2 else image
     if image.size == 0 or image.ndim != 3 or image.shape[2] not in (1, 3, 4):
@@ -365,7 +365,7 @@ _reader = [None, None]  # The digits that the loader has read last, and the scri
 
 
 def _loaded_digits():
-    """What the loader has read for this script; None without it, for this module does not need it.
+    """What the loader has read for this script; None without it: this module does not need it.
 
     In a notebook, digits that another script has read may still be there.
     """
