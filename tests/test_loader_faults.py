@@ -6,6 +6,7 @@ loader's seconds shorter.
 
 import contextlib
 import gzip
+import itertools
 import os
 import random
 import signal
@@ -89,9 +90,12 @@ def memory(kind):
 @pytest.fixture
 def start(tmp_path):
     """Starts a script that reads digits from a mirror, or from a folder that may lack some."""
+    numbers = itertools.count()
+
     def start(url, folder="data", before=(), first="", **options):
-        script = loader(tmp_path, url, tmp_path / folder)
-        script.write_text(first + script.read_text())
+        # A file of its own: another process may be reading the last one.
+        script = tmp_path / f"{next(numbers)}.py"
+        script.write_text(first + loader(tmp_path, url, tmp_path / folder).read_text())
         options = dict({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **options)
         return subprocess.Popen([*before, sys.executable, str(script)], text=True,
                                 env=environment(KERAS_HOME=str(tmp_path)), **options)
