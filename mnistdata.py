@@ -187,7 +187,7 @@ def read_data_sets(data_dir, one_hot=True, reshape=False, validation_size=0):
         If `data_dir` is no path, or `one_hot` or `reshape` is neither True nor False.
     """
     global latest
-    if not isinstance(data_dir, (str, os.PathLike)):
+    if not isinstance(data_dir, (str, os.PathLike)) or "\0" in str(data_dir):
         raise TypeError(f"data_dir must be the path of a folder, not {data_dir!r}.")
     for name, value in (("one_hot", one_hot), ("reshape", reshape)):
         if not isinstance(value, (int, np.bool_)):

@@ -16,6 +16,7 @@ Import this module before TensorFlow: it keeps TensorFlow's start-up lines away.
 
 import collections
 import contextlib
+import ctypes
 import difflib
 import gc
 import hashlib
@@ -26,7 +27,6 @@ import os
 import re
 import reprlib
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -36,7 +36,7 @@ import tokenize
 try:
     import matplotlib
 except ValueError:  # It does not know the backend that the environment names.
-    _refused_backend = os.environ.pop("MPLBACKEND")
+    _refused_backend = os.environ.pop("MPLBACKEND", None)
     for _name in [name for name in sys.modules if name.startswith("matplotlib.")]:
         del sys.modules[_name]  # What it has imported so far would miss the rest.
     import matplotlib
@@ -332,7 +332,7 @@ class _Console:
 
     def progress(self, parts):
         """Shows as many of the parts, the first of them first, as the terminal has room for."""
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # As below.
+        with contextlib.suppress(Exception):  # As below.
             if not sys.stderr.isatty() or not parts and not self._length:
                 return
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
@@ -345,8 +345,9 @@ class _Console:
 
     def _write(self, text):
         # There may be no standard error, or a closed, a full, or one that a signal's handler finds
-        # in the middle of another write. No notice is worth a run.
-        with contextlib.suppress(AttributeError, OSError, ValueError, RuntimeError):
+        # in the middle of another write, or whatever another program has put in its place. No
+        # notice is worth a run.
+        with contextlib.suppress(Exception):
             sys.stderr.write(text)
             sys.stderr.flush()
 
@@ -378,8 +379,9 @@ def _loaded_digits():
 @contextlib.contextmanager
 def _part_of(path):
     """A name for a file that is renamed to path when it is whole, and removed when it is not."""
-    root, extension = os.path.splitext(path)
-    part = f"{root}.{os.getpid()}.part{extension}"
+    folder, name = os.path.split(path)
+    # A name of its own, whatever other runs leave, and short, for path's may be as long as can be.
+    part = os.path.join(folder, f"part-{os.urandom(8).hex()}{os.path.splitext(name)[1]}")
     try:
         yield part
     finally:
@@ -753,9 +755,13 @@ class _Run:
         A second signal ends the process at once. One that is ignored, as by nohup, stays so.
         """
         names = ["SIGINT"] if in_notebook else ["SIGINT", "SIGTERM", "SIGHUP"]
-        before = {}
+        before, process = {}, os.getpid()
 
         def on_signal(number, stack):
+            if os.getpid() != process:  # A child that a step has forked: this run is not its own.
+                signal.signal(number, before[number])
+                os.kill(os.getpid(), number)
+                return
             # Whatever the main thread does then, the system itself ends the process.
             signal.signal(number, before[number] if in_notebook else signal.SIG_DFL)
             if not self.over.is_set():
@@ -779,6 +785,7 @@ class _Run:
         try:
             yield
         finally:
+            self.over.set()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -1325,6 +1332,11 @@ def _backend_canvas():
     return plt._get_backend_mod().FigureCanvas
 
 
+def _running_toolkit():
+    """The toolkit whose loop of events runs in this process; "headless" where none can; or None."""
+    return matplotlib.cbook._get_running_interactive_framework()
+
+
 def _new_window(figsize, dpi):
     """A figure of pyplot's with its manager and a toolbar, not shown yet."""
     import matplotlib.pyplot as plt
@@ -1430,6 +1442,8 @@ def _find_place():
     """Returns the place where the panels can be shown; with a picture comes the reason why."""
     chosen = None
     try:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("animate was not called on the main thread")
         if _refused_backend:
             raise ValueError(f"matplotlib has no backend {_refused_backend}")
         chosen = _chosen_backend()
@@ -1456,13 +1470,18 @@ def _find_place():
 def _canvas_class(chosen):
     """The class of the canvas that a window would have; raises where there can be none."""
     display = os.environ.get("DISPLAY")
-    if display and not _answers(display):
+    # A browser may show what no display does.
+    if display and str(chosen).lower() != "webagg" and not _answers():
         raise RuntimeError(f"the display {display} does not answer")
     # Where the user has chosen no backend, Tk comes first: it comes with Python and needs nothing.
     # matplotlib itself would begin with Qt, which may end the whole process for want of a library.
-    if chosen is None and (display or sys.platform == "win32"):
-        with contextlib.suppress(ModuleNotFoundError):
+    if (chosen is None and (display or sys.platform == "win32")
+            and _running_toolkit() in (None, "headless")):
+        try:
             import tkinter  # noqa: F401
+        except ImportError:  # There is no Tk, or half of one.
+            pass
+        else:
             matplotlib.use("TkAgg")
     return _backend_canvas()
 
@@ -1474,24 +1493,19 @@ def _is_kernel():
     return bool(shell) and "image/png" in shell.display_formatter.active_types
 
 
-def _answers(display, seconds=10):
-    """Whether an X server says anything; a toolkit would wait for it for ever."""
-    host, _, number = display.rpartition(":")
-    if host == "localhost":  # The end of an ssh tunnel, which reports a greeting without a cookie.
-        return True
+def _answers(seconds=10):
+    """Whether the X server says anything, if only no; a toolkit would wait for it for ever."""
     try:
-        number = int(number.split(".")[0])
-        local = host in ("", "unix")
-        with socket.socket(socket.AF_UNIX if local else socket.AF_INET) as server:
-            server.settimeout(seconds)
-            server.connect(f"/tmp/.X11-unix/X{number}" if local else (host, 6000 + number))
-            server.sendall(b"l\0\x0b" + bytes(9))  # The greeting of the protocol, version 11.
-            server.recv(1)
-    except socket.timeout:
-        return False
-    except (AttributeError, OSError, ValueError):  # The toolkit finds the words for that.
-        pass
-    return True
+        x11 = ctypes.CDLL("libX11.so.6")
+    except OSError:  # There is no X here.
+        return True
+    x11.XOpenDisplay.restype, displays = ctypes.c_void_p, []
+    asking = threading.Thread(target=lambda: displays.append(x11.XOpenDisplay(None)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    for display in filter(None, displays):
+        x11.XCloseDisplay(ctypes.c_void_p(display))
+    return bool(displays)
 
 
 def _cause(error):
@@ -1514,7 +1528,7 @@ def _show(place, run, make_dashboard, *more):
     """Shows a run in a place; where that fails, then or later, the training goes on without."""
     try:
         place(run, make_dashboard, *more)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # WebAgg leaves where no port is free.
         if run.error is None and not run.closed:
             as_picture(run, make_dashboard, f"the panels cannot be shown ({_cause(error)})")
     if run.error is not None:
@@ -1696,8 +1710,10 @@ def _free_name(path, may_go):
 
 def _is_ours(path):
     """Whether a file is a picture of this module's: it says so in its text."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return b"Software\0tensorflowvisu" in file.read(1000)
+    if os.path.isfile(path):  # A pipe would be waited for.
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            return b"Software\0tensorflowvisu" in file.read(1000)
+    return False
 
 
 def _full(path):
@@ -2036,6 +2052,7 @@ class MnistDataVis:
         movie = "tensorflowvisu_video.mp4" if save_movie is True else save_movie
         if movie is not False and movie is not None:
             movie = os.fspath(movie) if isinstance(movie, (str, os.PathLike)) else repr(movie)
+            movie = os.path.expanduser(movie)
             if not movie.lower().endswith((".mp4", ".gif")):
                 raise ValueError("save_movie must be True or a path that ends in .mp4 or .gif, not"
                                  f" {save_movie!r}.")
@@ -2045,15 +2062,16 @@ class MnistDataVis:
             self._start_afresh()
 
         # Lines of a run that takes minutes shall be seen at once, in a pipe or a file too.
-        if hasattr(sys.stdout, "reconfigure"):
+        with contextlib.suppress(Exception):  # It may be none, closed or another program's.
             sys.stdout.reconfigure(line_buffering=True)
-        self._run = run = _Run(compute_step, schedule, lambda: self.frame, self._keeps_run)
+        run = _Run(compute_step, schedule, lambda: self.frame, self._keeps_run)
         if run.before:
             run.before.say_changes()
         place, *more = (as_movie, movie) if movie else _find_place()
+        self._run = run
         with _plain_style(), run.signals(place is in_notebook):
             _show(place, run, self._make_dashboard, *more)
         if run.signal and place is not in_notebook:
-            with contextlib.suppress(OSError):  # A terminal that is closed takes no line.
+            with contextlib.suppress(Exception):  # A terminal that is closed takes no line.
                 print("max test accuracy: " + str(self.get_max_test_accuracy()), flush=True)
             sys.exit(128 + run.signal)

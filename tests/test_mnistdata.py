@@ -84,8 +84,9 @@ def test_mnist_data_comes_first_and_nothing_is_downloaded(mirrors, folder, tmp_p
 
 @pytest.mark.parametrize("arguments, error, name", [
     ({"data_dir": None}, TypeError, "data_dir"), ({"data_dir": 5}, TypeError, "data_dir"),
-    ({"data_dir": b"data"}, TypeError, "data_dir"), ({"one_hot": "no"}, TypeError, "one_hot"),
-    ({"reshape": None}, TypeError, "reshape"), ({"validation_size": -1}, ValueError, "from 0 to"),
+    ({"data_dir": b"data"}, TypeError, "data_dir"), ({"data_dir": "a\0b"}, TypeError, "data_dir"),
+    ({"one_hot": "no"}, TypeError, "one_hot"), ({"reshape": None}, TypeError, "reshape"),
+    ({"validation_size": -1}, ValueError, "from 0 to"),
     ({"validation_size": 300}, ValueError, "validation_size must be a whole number from 0 to 299"),
     ({"validation_size": 0.5}, ValueError, "validation_size")])
 def test_wrong_arguments_are_named(folder, arguments, error, name):

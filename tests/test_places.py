@@ -1,6 +1,7 @@
 """Where there is no desktop: no display, browser, movies, other toolkits, other runs."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -49,18 +50,32 @@ NO_TOOLKIT = """
 for name in ("tkinter", "_tkinter", "PySide6", "PyQt5", "PyQt6", "PySide2", "gi", "wx"):
     sys.modules[name] = None
 """
+# A Tk without its library, as of an incomplete installation.
+HALF_A_TOOLKIT = NO_TOOLKIT + """
+class Half:
+    def find_spec(name, *_):
+        if name == "tkinter":
+            raise ImportError("libtk8.6.so: cannot open shared object file")
+
+del sys.modules["tkinter"]
+sys.meta_path.insert(0, Half)
+"""
 
 
 @pytest.mark.parametrize("variables, first, reason", [
     ({}, "", "there is no display"), ({"DISPLAY": ":999"}, "", ":999"),
-    ({"DISPLAY": ":999"}, NO_TOOLKIT, "sudo apt install python3-tk"),
+    ({"DISPLAY": "screen"}, NO_TOOLKIT, "sudo apt install python3-tk"),
+    ({"DISPLAY": "screen"}, HALF_A_TOOLKIT, "sudo apt install python3-tk"),
     # What a notebook sets, and hands on to !python; what an IDE sets; a name that is wrong.
     ({"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ":999"},
      "", "%run live.py"),
     ({"MPLBACKEND": "module://ide", "DISPLAY": ":999"}, "", "backend module://ide shows no window"),
     ({"MPLBACKEND": "module://missing"}, "", "No module named 'missing'"),
     ({"MPLBACKEND": "widgets", "DISPLAY": ":999"}, "", "matplotlib has no backend widgets")])
-def test_without_a_window_it_trains_and_leaves_a_picture(tmp_path, variables, first, reason):
+def test_without_a_window_it_trains_and_leaves_a_picture(
+        tmp_path, request, variables, first, reason):
+    if "screen" in variables.values():
+        variables = {"DISPLAY": request.getfixturevalue("screen")}
     (tmp_path / "ide.py").write_text(IDE)
     script = live_script(tmp_path, first=first, arguments="run_before=False" if variables else "")
     if variables:
@@ -77,15 +92,30 @@ def test_without_a_window_it_trains_and_leaves_a_picture(tmp_path, variables, fi
     assert variables or not (data_of(tmp_path) / "last_run.py").read_text()
 
 
-@pytest.mark.slow
-def test_a_display_that_never_answers(tmp_path):
+@pytest.fixture
+def port():
+    """A port of this machine that accepts, and never answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(5)
-        display = f"127.0.0.1:{server.getsockname()[1] - 6000}"
-        done = run_python(live_script(tmp_path), cwd=str(tmp_path),
-                          env=environment(DISPLAY=display))
+        yield server.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "localhost:{}.0", "tcp/127.0.0.1:{}"])
+def test_a_display_that_never_answers(tmp_path, port, form):
+    display = form.format(port - 6000)
+    done = run_python(live_script(tmp_path), cwd=str(tmp_path), env=environment(DISPLAY=display))
     assert f"the display {display} does not answer" in done.stderr
+    assert done.stdout == "max test accuracy: 0.9\n" and (tmp_path / "live.png").exists()
+
+
+def test_a_browser_needs_no_display_but_a_port(tmp_path, port):
+    module("tornado")
+    (tmp_path / "matplotlibrc").write_text(f"webagg.port: {port}\nwebagg.port_retries: 1\n")
+    done = run_python(live_script(tmp_path), cwd=str(tmp_path), env=environment(
+        MPLBACKEND="WebAgg", DISPLAY=f"127.0.0.1:{port - 6000}"))
+    assert "the panels cannot be shown" in done.stderr and "display" not in done.stderr
     assert done.stdout == "max test accuracy: 0.9\n" and (tmp_path / "live.png").exists()
 
 
@@ -147,6 +177,32 @@ def test_a_signal_leaves_the_result_and_a_picture(elsewhere, capsys, name):
     assert len(datavis.frame.test) == 6 and len(list(elsewhere.glob("*.png"))) == 1
 
 
+def test_a_child_of_a_step_ends_as_it_would_by_itself(elsewhere):
+    """A pool of processes, for example, ends its own by SIGTERM."""
+    def step(i, *_):
+        reading, writing = os.pipe()
+        child = os.fork()
+        while not child:
+            os.write(writing, b".")
+            time.sleep(0.1)
+        os.read(reading, 1)
+        os.kill(child, signal.SIGTERM)
+        try:
+            wait_until(lambda: os.waitpid(child, os.WNOHANG) == (child, signal.SIGTERM), 5)
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            raise
+
+    tensorflowvisu.MnistDataVis(dpi=20).animate(step, 1)
+
+
+def test_windows_are_the_main_thread_s(elsewhere, capsys):
+    thread = threading.Thread(target=tensorflowvisu.MnistDataVis().animate, args=[print, 1])
+    thread.start()
+    thread.join()
+    assert "main thread" in capsys.readouterr().err and list(elsewhere.glob("*.png"))
+
+
 def test_neither_a_notice_nor_a_picture_is_worth_a_run(elsewhere, monkeypatch, capsys):
     (elsewhere / "gone").mkdir()
     os.chdir("gone")
@@ -155,13 +211,16 @@ def test_neither_a_notice_nor_a_picture_is_worth_a_run(elsewhere, monkeypatch, c
     tensorflowvisu.MnistDataVis().animate(lambda *call: steps.append(call), 3)
     errors = capsys.readouterr().err
     assert "could not be written to" in errors and "Traceback" not in errors
-    with contextlib.suppress(OSError), open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stderr", full)
-        tensorflowvisu.MnistDataVis().animate(lambda *call: steps.append(call), 3)
-    assert len(steps) == 6
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full, io.StringIO() as closed:
+        closed.close()
+        monkeypatch.setattr(sys, "stdout", closed)
+        for stderr in (full, io.BytesIO(), closed, None):
+            monkeypatch.setattr(sys, "stderr", stderr)
+            tensorflowvisu.MnistDataVis().animate(lambda *call: steps.append(call), 3)
+    assert len(steps) == 15
 
 
-def test_only_pictures_of_its_own_are_replaced(elsewhere, capsys):
+def test_only_pictures_of_its_own_are_replaced(elsewhere, capsys, monkeypatch):
     def run():
         tensorflowvisu.MnistDataVis().animate(lambda *_: None, 1)
 
@@ -173,6 +232,15 @@ def test_only_pictures_of_its_own_are_replaced(elsewhere, capsys):
         assert f"the final panels are in {path.stem}-2.png" in capsys.readouterr().err
     sizes = {one.name: pixels_of(one).shape for one in elsewhere.glob("*.png")}
     assert sizes == {path.name: (5, 5, 3), path.stem + "-2.png": (756, 1344, 3)}
+    # Of a pipe nothing can be read to know whose it is, and a name may be as long as names may be.
+    path.unlink()
+    os.mkfifo(str(path))
+    run()
+    script = elsewhere / ("n" * 251 + ".py")
+    script.write_text("")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script))
+    run()
+    assert len(list(elsewhere.glob("*.png"))) == 3
 
 
 def test_ctrl_c_while_tensorflow_is_imported(tmp_path):
@@ -296,13 +364,16 @@ def test_movie_as_gif_where_there_is_no_ffmpeg(elsewhere, monkeypatch, capsys):
         assert (width, height) == (384, 216) and frames <= most and abs(shown - seconds) < 0.5
 
 
-@pytest.mark.parametrize("path", ["/sys/run.mp4", "mine/run.gif", "/sys/folder/run.gif"])
-def test_a_movie_that_cannot_be_written_is_told_before_the_training(elsewhere, capsys, path):
+@pytest.mark.parametrize("path", ["/sys/run.mp4", "mine/run.gif", "~/sys/folder/run.gif"])
+def test_a_movie_that_cannot_be_written_is_told_before_the_training(
+        elsewhere, monkeypatch, capsys, path):
     (elsewhere / "mine").write_text("a file")
+    monkeypatch.setenv("HOME", "/")
     said = []
     tensorflowvisu.MnistDataVis(dpi=20).animate(
         lambda *_: said.append(capsys.readouterr().err), 3, save_movie=path)
-    assert len(said) == 3 and said[0].count("\n") == 1 and path in said[0]
+    assert len(said) == 3 and said[0].count("\n") == 1 and path.strip("~") in said[0]
+    assert "~" not in said[0]
 
 
 def test_an_ffmpeg_that_fails(elsewhere, monkeypatch, capfd):
@@ -335,8 +406,11 @@ def test_a_wrong_argument_is_named_at_the_call(name, value):
         datavis.animate(**{"compute_step": pytest.fail, "iterations": 10, name: value})
 
 
-def test_animate_within_a_step(elsewhere):
+def test_animate_within_a_step(elsewhere, monkeypatch):
     datavis = tensorflowvisu.MnistDataVis()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("tensorflowvisu._find_place", lambda: signal.default_int_handler(2, None))
+        datavis.animate(print, 10)
     with pytest.raises(RuntimeError, match="animate cannot be called within a step of itself"):
         datavis.animate(lambda *_: datavis.animate(print, 10), 10)
     assert list(elsewhere.glob("*.png"))
@@ -344,17 +418,20 @@ def test_animate_within_a_step(elsewhere):
 
 # ---------- Other toolkits ----------
 
-@pytest.mark.parametrize("dialog", [False, True])
-def test_qt_by_its_name(tmp_path, screen, dialog):
+@pytest.mark.parametrize("dialog, first, variables", [
+    (False, "", {"MPLBACKEND": "QtAgg"}), (True, "", {"MPLBACKEND": "QtAgg"}),
+    (False, "from PySide6.QtWidgets import QApplication; application = QApplication([])", {})])
+def test_qt(tmp_path, screen, dialog, first, variables):
+    """By its name, or because it runs already."""
     module("PySide6")
     need("xdotool")
     # Without a library of the system's, Qt ends any process that opens a window.
     opens = "from PySide6.QtWidgets import QApplication; QApplication([])"
     if run_python("-c", opens, env=environment(DISPLAY=screen)).returncode:
         missing("a library that Qt needs")
-    live_script(tmp_path, iterations=100000, pause=0.005, extra=TELLS)
+    live_script(tmp_path, first=first, iterations=100000, pause=0.005, extra=TELLS)
     # Where there is no folder for its own files, Qt says so.
-    process = started(tmp_path, MPLBACKEND="QtAgg", DISPLAY=screen, XDG_RUNTIME_DIR=str(tmp_path))
+    process = started(tmp_path, DISPLAY=screen, XDG_RUNTIME_DIR=str(tmp_path), **variables)
     assert process.stdout.readline() == "trains\n", process.stderr.read()
 
     def press(keys):
