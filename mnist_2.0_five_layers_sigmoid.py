@@ -25,8 +25,8 @@ New in this step
 Also changed
 - The loss is computed from the logits, the sums before softmax, which avoids log(0).
 - Adam replaces gradient descent: it adapts the steps of each weight, so the start is fast and the
-  rate needs no search. Gradient descent gets as far at ten times the rate, but starts slowly. The
-  codelab brings in these two changes a step later.
+  rate needs little search. Gradient descent gets as far at ten times the rate, but starts slowly.
+  The codelab brings in these two changes a step later.
 - 10,000 iterations instead of 2,000; the panels get data every 20 and 100 of them.
 """
 
