@@ -379,9 +379,10 @@ def _loaded_digits():
 @contextlib.contextmanager
 def _part_of(path):
     """A name for a file that is renamed to path when it is whole, and removed when it is not."""
-    folder, name = os.path.split(path)
-    # A name of its own, whatever other runs leave, and short, for path's may be as long as can be.
-    part = os.path.join(folder, f"part-{os.urandom(8).hex()}{os.path.splitext(name)[1]}")
+    root, extension = os.path.splitext(os.path.basename(path))
+    # No other run has this name, and it is short enough where path's own is as long as can be.
+    part = f"{root[:40]}-{os.urandom(8).hex()}.part{extension}"
+    part = os.path.join(os.path.dirname(path), part)
     try:
         yield part
     finally:
