@@ -139,12 +139,20 @@ def _number(name, value):
     return array.reshape(1)[0]
 
 
-def _whole_number(name, value, least=1):
+def _whole_number(name, value, least=1, most=np.inf):
     """An argument that has to be a whole number, as an int."""
     number = float(_number(name, value))
-    if isinstance(value, bool) or not number.is_integer() or number < least:
-        raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}.")
+    if isinstance(value, bool) or not number.is_integer() or not least <= number <= most:
+        end = "on" if most == np.inf else f"to {most}"
+        raise ValueError(f"{name} must be a whole number from {least} {end}, not {value!r}.")
     return int(number)
+
+
+def _flag(name, value):
+    """An argument that has to be True or False."""
+    if not isinstance(value, (bool, np.bool_, int, type(None))):
+        raise TypeError(f"{name} must be True or False, not {value!r}.")
+    return bool(value)
 
 
 def _counts_to_255(images):
@@ -161,7 +169,8 @@ def _image(name, value):
                          f" not {list(np.shape(value))}.")
     if image.dtype.kind == "f":
         image = np.nan_to_num(image if _counts_to_255(image) else image * 255.0).round()
-    return np.array(image.clip(0, 255), np.uint8)
+    # An int8 knows no 255, but knows how to join a uint8.
+    return np.array(image.clip(np.uint8(0), np.uint8(255)), np.uint8)
 
 
 # ---------- The mosaic of digits ----------
@@ -393,7 +402,7 @@ def _part_of(path):
 # ---------- The run before ----------
 
 # The folder in which a run leaves its curves, and its text, for the next one.
-DATA = os.environ.get("TENSORFLOWVISU_DATA") or os.path.join(
+DATA = os.path.expanduser(os.environ.get("TENSORFLOWVISU_DATA", "")) or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "data")
 
 # Standard deviations of the maximal test accuracy over seeds: python tests/tools/tables.py write
@@ -411,7 +420,7 @@ _SPREADS = {
     "text_5.1_language_model": 0.0017,
 }
 
-# The first line of last_run.csv; a file with another one is not ours.
+# The first line of last_run.csv; a file that does not begin like it is not ours.
 _HEADER = "script: {}; time: {}; TensorFlow: {}; digits: {}; text: {}"
 _LONGEST_TEXT = 10 ** 5  # Bytes; a longer script would take its time to compare.
 _MOST_LINES = 12  # Of a diff, on the console.
@@ -428,6 +437,7 @@ class _RunBefore:
     def __init__(self):
         self.name = self.test = None  # Its script, and the rows of its test curve.
         self._files = self._own_files = None  # The contents of both files, of that run and of this.
+        self._other = None  # A file of one of these names that no run has left.
         self._digits = _digits()
         self._time = time.strftime("%Y-%m-%d %H:%M:%S")
         self._text = b""
@@ -439,9 +449,15 @@ class _RunBefore:
             self._read()
 
     def _read(self):
-        with open(_data_file("csv"), "rb") as file:
-            # A file of ours has a line for every update; one that is far larger is another's.
-            table = file.read(10 ** 8)
+        table = b""
+        if os.path.isfile(_data_file("csv")):  # A pipe would be waited for.
+            with open(_data_file("csv"), "rb") as file:
+                # A file of ours has a line for every update; one that is far larger is another's.
+                table = file.read(10 ** 8)
+        if not table.startswith(b"# script: "):
+            paths = _data_file("csv"), _data_file("py")
+            self._other = next(filter(os.path.lexists, paths), None)
+            return
         lines = table.decode().split("\n")
         found = re.fullmatch("# " + _HEADER.format(*["(.*)"] * 5), lines[0])
         if not found or found.group(4) != self._digits or lines[-1]:
@@ -484,6 +500,10 @@ class _RunBefore:
         """Puts the run that the next one is to see into the folder, once this one has ended."""
         with contextlib.suppress(Exception):
             if self._own_files is None or self.kept and self._files is None:
+                return
+            if self._other:
+                _console.say(f"{self._other} was not left by a run, so it stays, and this run"
+                             " is not kept for the next one.")
                 return
             os.makedirs(DATA, exist_ok=True)
             for kind, content in zip(("csv", "py"), self._files if self.kept else self._own_files):
@@ -876,6 +896,11 @@ def _tick_text(x, _=None):
     return f"{x / 1000:,.6g}k" if thousands else f"{x:,.6g}"
 
 
+def _literal(text):
+    """A text as it is, for matplotlib, which takes what stands between two $ for a formula."""
+    return text.replace("$", r"\$")
+
+
 class _Cell:
     """A part of the figure that is drawn by itself: a static artist, and animated ones over it.
 
@@ -942,7 +967,7 @@ class _Panel(_Cell):
         if any(new is not old for new, old in zip(data, self._data)):
             self._data = data
             self.update(*data)
-        title = " ".join(str(frame.titles[self.number - 1]).split())
+        title = _literal(" ".join(str(frame.titles[self.number - 1]).split()))
         if title == self._title:
             return
         self._title = title
@@ -1043,7 +1068,8 @@ class _CurvesPanel(_RowsPanel):
             self._before["run before"] = rows
             self._lines["run before"], = self.axes.plot(
                 rows[:, 0], rows[:, number], color=_BEFORE_COLOR, zorder=1,
-                label="test, run before ({})".format(name if len(name) < 15 else name[:13] + "…"))
+                label="test, run before ({})".format(
+                    _literal(name if len(name) < 15 else name[:13] + "…")))
 
     def update(self, training, test):
         self.tables = {"training": training, "test": test}
@@ -1291,7 +1317,7 @@ class _Dashboard:
     def set(self, frame, status):
         """Takes a frame and a status line, for a picture that is drawn or saved as a whole."""
         self._frame = frame
-        self._status.static.set_text(status)
+        self._status.static.set_text(_literal(status))
         for panel in self._visible:
             panel.show(frame)
 
@@ -1308,7 +1334,7 @@ class _Dashboard:
         for cell in stale:
             cell.draw(canvas)
         if stale:
-            _bring_to_screen(canvas)
+            _bring_to_screen(canvas, Bbox.union([cell.bbox for cell in stale]))
 
 
 # ---------- matplotlib's insides ----------
@@ -1350,9 +1376,9 @@ def _new_window(figsize, dpi):
     return figure
 
 
-def _bring_to_screen(canvas):
-    """Shows what was drawn on a canvas."""
-    canvas.blit()
+def _bring_to_screen(canvas, bbox):
+    """Shows what was drawn on a part of a canvas: a whole window takes ten times a line of text."""
+    canvas.blit(bbox)
     if not canvas.supports_blit and hasattr(canvas, "queue_draw"):
         canvas.queue_draw()  # GTK 4's canvas inherits a blit that does nothing.
 
@@ -1810,7 +1836,7 @@ class MnistDataVis:
     histogram4colornum, histogram5colornum : int, optional
         The colours of panels 4 and 5: 0 blue, 1 red (the default), 2 green, and so on around.
     dpi : int, optional
-        Dots per inch; 70 make a picture of 1344 x 756 pixels.
+        Dots per inch, from 10 to 500; 70 make a picture of 1344 x 756 pixels.
     test_set_size : int, optional
         How many test digits there are, for the scale beside them. None stands for the test set
         that mnistdata has read; without one there is no scale.
@@ -1844,10 +1870,11 @@ class MnistDataVis:
             _BAND_COLORS[_whole_number(name, 1 if number is None else number, 0) % 3]
             for name, number in (("histogram4colornum", histogram4colornum),
                                  ("histogram5colornum", histogram5colornum))]
-        self.dpi = _whole_number("dpi", dpi)
+        self.dpi = _whole_number("dpi", dpi, 10, 500)
         self.figure = None
-        self._test_set_size = test_set_size and _whole_number("test_set_size", test_set_size)
-        self._keeps_run = run_before
+        self._test_set_size = (
+            None if test_set_size is None else _whole_number("test_set_size", test_set_size))
+        self._keeps_run = _flag("run_before", run_before)
         self._start_afresh()
 
     def _start_afresh(self):
@@ -2049,7 +2076,8 @@ class MnistDataVis:
         schedule = _Schedule(_whole_number("iterations", iterations),
                              _whole_number("train_data_update_freq", train_data_update_freq),
                              _whole_number("test_data_update_freq", test_data_update_freq),
-                             one_test_at_start, more_tests_at_start)
+                             _flag("one_test_at_start", one_test_at_start),
+                             _flag("more_tests_at_start", more_tests_at_start))
         movie = "tensorflowvisu_video.mp4" if save_movie is True else save_movie
         if movie is not False and movie is not None:
             movie = os.fspath(movie) if isinstance(movie, (str, os.PathLike)) else repr(movie)

@@ -401,11 +401,11 @@ def test_colour_numbers(number, color):
 
 def test_titles():
     long = "The weights of the third of five fully connected layers before the dropout"
-    datavis = MnistDataVis(long, "two\nlines", None, "d", "e", "f")
+    datavis = MnistDataVis(long, "two\nlines", None, "d", "e", "$5 for $x_$")
     datavis.append_data_histograms(0, [1, 2], [1, 2], title2="batch")
     axes = panels_of(datavis)
     titles, extents = zip(*[(one.get_title(), one.title.get_window_extent()) for one in axes])
-    assert titles[1:] == ("two lines", "Training digits", "d", "batch", "f")
+    assert titles[1:] == ("two lines", "Training digits", "d", "batch", r"\$5 for \$x_\$")
     # A long one is shortened where it has no room.
     assert titles[0].endswith("…") and titles[0][:-1] in long
     assert extents[0].x0 >= 0 and extents[0].x1 < extents[1].x0
@@ -455,12 +455,14 @@ def test_red_part_ends_at_the_accuracy(elsewhere):
 
 @pytest.mark.parametrize("shape, one", [
     ((28, 28), np.uint8(255)), ((28, 28, 1), np.float32(1)), ((28, 28, 3), np.int64(300)),
-    ((28, 28, 4), True), ((28, 28), 255.0), ((28, 28, 3), 1.25)])
+    ((28, 28, 4), True), ((28, 28), 255.0), ((28, 28, 3), 1.25), ((28, 28), np.uint64(2 ** 63))])
 def test_images_of_all_kinds(shape, one):
     image = np.zeros(shape, type(one))
     image[10:20] = one
     image[20:] = one * 0.2 if one in (255, 1.25) else 0
     datavis = MnistDataVis()
+    datavis.update_image1(np.full([9, 9], -1, np.int8))  # Which knows no 255.
+    assert not datavis.frame.image1.any()
     datavis.update_image1(image)
     shown = panels_of(datavis, "3", 20)[2].images[0].get_array()
     assert (shown[10:20, ..., :3] == 255).all() and (shown[:10, ..., :3] == 0).all()

@@ -392,13 +392,17 @@ def test_an_ffmpeg_that_fails(elsewhere, monkeypatch, capfd):
 # ---------- Arguments ----------
 
 @pytest.mark.parametrize("name, value", [
-    ("dpi", 0), ("dpi", "70"), ("dpi", float("nan")), ("test_set_size", "a"),
+    ("dpi", 0), ("dpi", "70"), ("dpi", float("nan")), ("dpi", 5000), ("test_set_size", "a"),
+    ("test_set_size", 0), ("run_before", [1, 2]), ("one_test_at_start", "no"),
+    ("more_tests_at_start", [True, True]),
     ("histogram4colornum", "red"), ("histogram5colornum", 0.5), ("layout", "x"),
     ("compute_step", None), ("iterations", "10"), ("train_data_update_freq", 0),
     ("test_data_update_freq", 2.5), ("save_movie", 5), ("save_movie", "run.avi")])
 def test_a_wrong_argument_is_named_at_the_call(name, value):
-    with pytest.raises((TypeError, ValueError), match=f"{name} must be .* not {value!r}"):
-        if name in ("dpi", "test_set_size", "histogram4colornum", "histogram5colornum"):
+    value = np.array(value) if isinstance(value, list) else value
+    with pytest.raises((TypeError, ValueError),
+                       match=f"{name} must be .* not {re.escape(repr(value))}"):
+        if re.match("dpi|run_before|test_set_size|histogram", name):
             tensorflowvisu.MnistDataVis(**{name: value})
         datavis = tensorflowvisu.MnistDataVis()
         if name == "layout":

@@ -6,6 +6,7 @@ import runpy
 import shutil
 from types import SimpleNamespace
 
+import matplotlib
 import pytest
 
 import mnistdata
@@ -74,7 +75,9 @@ def test_an_edit_and_its_effect_stand_on_one_screen(reader):
     reader.edit("the rate", "another rate")
     (reader.folder / "mine.py").write_text(reader.text)
     done = run_python("mine.py", cwd=str(reader.folder),
-                      env=environment(PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=str(reader.data)))
+                      env=environment(PYTHONPATH=ROOT, HOME=str(reader.folder),
+                                      MPLCONFIGDIR=matplotlib.get_configdir(),
+                                      TENSORFLOWVISU_DATA="~/data"))
     assert reader.said(done.stderr) == """\
 tensorflowvisu: since the run before (mine.py, TIME), max test accuracy 0.9820:
     -lr = 0.003
@@ -153,6 +156,18 @@ def test_a_run_that_is_stopped_or_keeps_to_itself_leaves_nothing(reader, capsys)
     assert reader.run() == "" and reader.left() == before
 
 
+@pytest.mark.parametrize("name", ["last_run.csv", "last_run.py"])
+def test_what_others_keep_under_these_names_stays(elsewhere, capsys, name):
+    reader = Reader(elsewhere, capsys)
+    reader.data.mkdir()
+    (reader.data / name).write_text("my own notes")
+    assert name + " was not left by a run" in reader.run()
+    os.remove(str(reader.data / name))
+    os.mkfifo(str(reader.data / name))
+    assert name + " was not left by a run" in reader.run()
+    assert os.listdir(str(reader.data)) == [name]
+
+
 def test_no_run_ever_reads_half_a_file(reader, monkeypatch):
     """Whole ones, of other names, take the place of those of the run before."""
     before, sizes = reader.left(), []
@@ -171,6 +186,6 @@ def test_no_run_ever_reads_half_a_file(reader, monkeypatch):
 
 def test_other_encodings(reader):
     reader.text = "# coding: latin-1\n" + reader.text.replace("the rate", "\xe9t\xe9")
-    reader.run(encoding="latin-1")
+    reader.run("my $x_$ and $y.py", encoding="latin-1")  # Which is no formula in the legend.
     reader.edit("lr = 0.003", "lr = 0.005")
-    assert "    -lr = 0.003\n    +lr = 0.005\n" in reader.run(encoding="latin-1")
+    assert "    -lr = 0.003\n    +lr = 0.005\n" in reader.run("my $x_$ and $y.py", "latin-1")
