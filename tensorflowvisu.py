@@ -385,6 +385,15 @@ def _loaded_digits():
     return digits if _reader[1] == _script_name() else None
 
 
+def _content(path, most):
+    """The first bytes of a file, none where it cannot be read; a pipe would be waited for."""
+    with contextlib.suppress(OSError):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return file.read(most)
+    return b""
+
+
 @contextlib.contextmanager
 def _part_of(path):
     """A name for a file that is renamed to path when it is whole, and removed when it is not."""
@@ -442,18 +451,14 @@ class _RunBefore:
         self._time = time.strftime("%Y-%m-%d %H:%M:%S")
         self._text = b""
         with contextlib.suppress(Exception):  # Code that is typed has no text.
-            with open(sys.modules["__main__"].__file__, "rb") as file:
-                text = file.read(_LONGEST_TEXT + 1)
+            text = _content(sys.modules["__main__"].__file__, _LONGEST_TEXT + 1)
             self._text = text if len(text) <= _LONGEST_TEXT else b""
         with contextlib.suppress(Exception):
             self._read()
 
     def _read(self):
-        table = b""
-        if os.path.isfile(_data_file("csv")):  # A pipe would be waited for.
-            with open(_data_file("csv"), "rb") as file:
-                # A file of ours has a line for every update; one that is far larger is another's.
-                table = file.read(10 ** 8)
+        # A file of ours has a line for every update; one that is far larger is another's.
+        table = _content(_data_file("csv"), 10 ** 8)
         if not table.startswith(b"# script: "):
             paths = _data_file("csv"), _data_file("py")
             self._other = next(filter(os.path.lexists, paths), None)
@@ -467,9 +472,7 @@ class _RunBefore:
         if not len(test):
             return
         self.name, self._moment, self.test = found.group(1), found.group(2), test
-        text = b""
-        with contextlib.suppress(OSError), open(_data_file("py"), "rb") as file:
-            text = file.read(_LONGEST_TEXT)
+        text = _content(_data_file("py"), _LONGEST_TEXT)
         # Two runs at once may have left the curves of one and the text of the other.
         self._files = table, text if _checksum(text) == found.group(5) else b""
 
@@ -1737,10 +1740,7 @@ def _free_name(path, may_go):
 
 def _is_ours(path):
     """Whether a file is a picture of this module's: it says so in its text."""
-    if os.path.isfile(path):  # A pipe would be waited for.
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            return b"Software\0tensorflowvisu" in file.read(1000)
-    return False
+    return b"Software\0tensorflowvisu" in _content(path, 1000)
 
 
 def _full(path):

@@ -116,7 +116,7 @@ def test_a_run_that_is_kept_stays_whatever_runs_come(reader):
 
 @pytest.mark.parametrize("case", [
     "no curves", "half a line", "a column less", "words", "no test curve", "other text", "no text",
-    "longer than 100 kB", "other digits", "no folder"])
+    "a pipe", "longer than 100 kB", "other digits", "no folder"])
 def test_what_cannot_be_compared_is_no_trouble(reader, case):
     curves, = reader.left("csv")
     head = b"\n".join(curves.split(b"\n")[:2])
@@ -127,9 +127,9 @@ def test_what_cannot_be_compared_is_no_trouble(reader, case):
         (reader.data / "last_run.csv").write_bytes(broken[case])
     elif case == "other text":  # As after two runs at once.
         (reader.data / "last_run.py").write_text("lr = 7\n")
-    elif case == "no text":
+    elif case in ("no text", "a pipe"):
         (reader.data / "last_run.py").unlink()
-        (reader.data / "last_run.py").mkdir()
+        (os.mkdir if case == "no text" else os.mkfifo)(str(reader.data / "last_run.py"))
     elif case == "longer than 100 kB":
         reader.text += "# " + "x" * 10 ** 6 + "\n"
     elif case == "other digits":
@@ -141,7 +141,7 @@ def test_what_cannot_be_compared_is_no_trouble(reader, case):
         reader.data.write_text("a file in its place")
     said = reader.run()
     assert "lines" not in said and "lr = " not in said and "same code" not in said
-    expects_curve = case in ("other text", "no text", "longer than 100 kB")
+    expects_curve = case in ("other text", "no text", "a pipe", "longer than 100 kB")
     assert ("after 0.9820" in said) == expects_curve
 
 
