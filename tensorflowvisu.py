@@ -1380,8 +1380,10 @@ def _new_window(figsize, dpi):
 
 
 def _bring_to_screen(canvas, bbox):
-    """Shows what was drawn on a part of a canvas: a whole window takes ten times a line of text."""
-    canvas.blit(bbox)
+    """Shows what was drawn on a part of a canvas."""
+    # Tk is slow: a whole window takes ten times a line of text. GTK 3 would forget what else it is
+    # to show at that moment.
+    canvas.blit(bbox if hasattr(canvas, "get_tk_widget") else None)
     if not canvas.supports_blit and hasattr(canvas, "queue_draw"):
         canvas.queue_draw()  # GTK 4's canvas inherits a blit that does nothing.
 
