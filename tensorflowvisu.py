@@ -251,7 +251,8 @@ def tf_format_mnist_images(X, Y, Y_, n=100, lines=10):
         raise ValueError(f"Y must be predictions [batch, classes] with up to 100 classes, not {y}.")
     if not y_.is_compatible_with(y) or isinstance(Y_, np.ndarray) and (
             (Y_.sum(1) != 1) | (np.count_nonzero(Y_, 1) != 1)).any():
-        raise ValueError(f"Y_ must be answers of Y's shape {y}, each with a 1 and zeros, not {y_}.")
+        raise ValueError(f"Y_ must be answers of Y's shape {y}, each with a 1 and zeros; it has the"
+                         f" shape {y_}, or other numbers.")
     if not x[:1].is_compatible_with(y[:1]):
         raise ValueError(f"X and Y must be of the same images, not of {x[0]} and {y[0]}.")
     if tf.as_dtype(X.dtype).is_integer or isinstance(X, np.ndarray) and _counts_to_255(X):
@@ -900,8 +901,11 @@ def _tick_text(x, _=None):
 
 
 def _literal(text):
-    """A text as it is, for matplotlib, which takes what stands between two $ for a formula."""
-    return text.replace("$", r"\$")
+    """A text as it is, for matplotlib, which takes what stands between two $ for a formula.
+
+    It has no letters for the bytes of a file's name that are none.
+    """
+    return text.replace("$", r"\$").encode("utf-8", "replace").decode()
 
 
 class _Cell:
@@ -1423,6 +1427,7 @@ class _GifWriter(animation.PillowWriter):
     def grab_frame(self, **options):
         super().grab_frame(**options)
         self._frames[-1] = self._frames[-1].quantize(64, method=2)
+        self._frames[-1].info["comment"] = b"tensorflowvisu"  # To be known by.
 
 
 def _movie_writer(figure, path):
@@ -1741,8 +1746,8 @@ def _free_name(path, may_go):
 
 
 def _is_ours(path):
-    """Whether a file is a picture of this module's: it says so in its text."""
-    return b"Software\0tensorflowvisu" in _content(path, 1000)
+    """Whether a file is a picture or a movie of this module's: it says so in its first bytes."""
+    return b"tensorflowvisu" in _content(path, 1000)
 
 
 def _full(path):
@@ -1756,8 +1761,8 @@ def as_movie(run, make_dashboard, path):
     """Trains and writes a movie, a frame for every update; the last one is held for two seconds."""
     root, extension = os.path.splitext(_full(path))
     if extension.lower() == ".mp4" and not animation.writers.is_available("ffmpeg"):
+        root, extension = os.path.splitext(_free_name(root + ".gif", _is_ours))
         _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
-        extension = ".gif"
     path = root + extension
     # A GIF is kept in memory until the end, so it has at most 300 updates.
     wanted = sum(any(run.schedule.updates(i)) for i in range(run.iterations))
@@ -2017,7 +2022,7 @@ class MnistDataVis:
         TypeError, ValueError
             For what is no figure, and for a layout that no key shows.
         """
-        if not hasattr(figure, "canvas"):
+        if not isinstance(figure, Figure):
             raise TypeError(f"figure must be a matplotlib figure, not {figure!r}.")
         if str(layout).rstrip("z") not in _LAYOUTS:
             raise ValueError(f"layout must be a key from \"0\" to \"9\", not {layout!r}.")

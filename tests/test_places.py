@@ -355,11 +355,14 @@ def test_movie_as_gif_where_there_is_no_ffmpeg(elsewhere, monkeypatch, capsys):
     datavis = tensorflowvisu.MnistDataVis(dpi=20)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", "")
-        datavis.animate(lambda *_: None, 101, 10, 50, save_movie="run.mp4")
-        assert "there is no ffmpeg" in capsys.readouterr().err
+        (elsewhere / "run.gif").write_text("my holiday")
+        for _ in range(2):  # One of its own is replaced.
+            datavis.animate(lambda *_: None, 101, 10, 50, save_movie="run.mp4")
+            assert "there is no ffmpeg" in capsys.readouterr().err
+        assert (elsewhere / "run.gif").read_text() == "my holiday"
         datavis.animate(lambda *_: None, 320, 1, 50, save_movie="long.gif")
     # 10 frames a second, the last one for two seconds; a long one has every second update.
-    for name, most, seconds in (("run.gif", 31, 3.1), ("long.gif", 180, 18)):
+    for name, most, seconds in (("run-2.gif", 31, 3.1), ("long.gif", 180, 18)):
         width, height, frames, shown = shape_of(name)
         assert (width, height) == (384, 216) and frames <= most and abs(shown - seconds) < 0.5
 
