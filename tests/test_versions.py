@@ -16,6 +16,8 @@ def test_pip_and_uv_install_the_same():
                  if line and line[0] != "#" and not line.endswith('python_version == "3.7"')]
         assert lines and sorted(lines) == sorted(re.findall(r'"([^"]*)"', "".join(lists)))
     assert 'requires-python = ">=3.8,' in project
+    for line in ("tensorflow==1.15.5", "protobuf<3.21"):
+        assert f'\n{line}; python_version == "3.7"\n' in script_text("install.txt")
 
 
 def others(run):
