@@ -185,9 +185,11 @@ def test_a_wrong_file_in_mnist_data_is_an_error(folder, kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", sorted(loading.WORTHLESS))
-def test_a_worthless_file_is_replaced(mirrors, folder, capsys, kind):
-    mirror, = mirrors(None)
+def test_a_worthless_file_is_replaced_where_a_mirror_has_a_right_one(mirrors, folder, capsys, kind):
     path, words = loading.damage(folder, kind)
+    before = content_of(folder).items()
+    assert mnistdata.read_data_sets(folder).generated and before <= content_of(folder).items()
+    mirror, = mirrors(None)
     others = {name: content for name, content in content_of(folder).items() if name != path.name}
     assert not mnistdata.read_data_sets(str(folder)).generated
     assert words in capsys.readouterr().err and len(mirror.asked) == 1
@@ -227,13 +229,6 @@ def test_images_and_labels_that_do_not_match(folder):
     write_idx(folder / NAMES[1], np.zeros(299, np.uint8))
     with pytest.raises(ValueError, match="300 images and 299 labels do not belong together"):
         mnistdata.read_data_sets(folder)
-
-
-def test_damage_without_a_mirror_takes_nothing_away(folder):
-    loading.damage(folder, "truncated")
-    before = loading.state(folder)
-    assert mnistdata.read_data_sets(folder).generated
-    assert set(before) < set(loading.state(folder))
 
 
 # ---------- Keras's copy ----------
@@ -277,8 +272,8 @@ WRONG = {
     "other digits": ({"x_train": np.ones([60000, 28, 28], np.uint8)}, "not the original MNIST's"),
     "one-hot": ({"y_train": np.zeros([60000, 10], np.uint8)},
                 "y_train is uint8 [60000, 10] and has to be uint8 [60000]"),
-    "few": ({"x_train": SMALL}, "x_train is uint8 [3, 28, 28] and has to be uint8 [60000, 28, 28]"),
-    "float": ({"x_train": SMALL / 255}, "x_train is float64 [3, 28, 28]"),
+    "float": ({"x_train": SMALL / 255},
+              "x_train is float64 [3, 28, 28] and has to be uint8 [60000, 28, 28]"),
     "pickle": ({"x_train": np.array([{}])}, "allow_pickle=False"),
     "key": ({}, "x_train"),
     "cut": ({"x_train": SMALL}, "mnist.npz cannot be used ("),
@@ -306,19 +301,6 @@ def test_a_wrong_file_of_kerass(arrays, tmp_path, monkeypatch, capsys, place, ki
         assert mnistdata.read_data_sets(str(tmp_path / "data")).generated
         notice = capsys.readouterr().err
     assert words in notice and str(path) in notice and path.exists()
-
-
-# ---------- Downloads ----------
-
-def test_download_once_and_never_again(mirrors, tmp_path, capsys):
-    mirror, = mirrors(None)
-    data = tmp_path / "data"
-    sets = mnistdata.read_data_sets(str(data))
-    assert sets.train.num_examples == 300 and not sets.generated
-    assert content_of(data) == mirrors.files
-    assert "Downloading " + mirror.url in capsys.readouterr().err
-    mnistdata.read_data_sets(str(data))
-    assert len(mirror.asked) == 4 and capsys.readouterr().err == ""
 
 
 # ---------- Generated digits ----------
@@ -364,21 +346,7 @@ def test_generated_digits_are_checked(tmp_path, change):
 
 def test_generated_digits_are_always_the_same():
     images, _ = mnistdata._draw_digits(2000)
-    again, _ = mnistdata._draw_digits(2000)
-    assert (images == again).all()
-    # The sum is that of every machine and version of NumPy that was tried.
+    # Digits as dark, as large and as well centred as MNIST's: that is what this sum stands for, on
+    # every machine and version of NumPy that was tried.
     assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == "b39ad74ae72981bf"
     assert len({image.tobytes() for image in images}) == 2000
-
-
-def test_generated_digits_are_like_mnist():
-    images, labels = mnistdata._draw_digits(5000)
-    assert np.bincount(labels, minlength=10).min() > 400
-    # Mean intensity and its spread: MNIST has 0.131 and 0.308.
-    assert 0.11 < images.mean() / 255 < 0.15 and 0.27 < (images / 255.0).std() < 0.34
-    sides = []
-    for axis in (1, 2):  # Centred by mass; the larger side of most digits fills a box of 20 pixels.
-        ink = images.sum(axis=axis, dtype=float)
-        assert abs(ink.dot(np.arange(28) + 0.5) / ink.sum(axis=1) - 14).max() <= 0.51
-        sides.append([1 + np.ptp(np.flatnonzero(one)) for one in ink])
-    assert np.max(sides) <= 20 and (np.max(sides, axis=0) >= 18).mean() > 0.9
