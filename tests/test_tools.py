@@ -5,12 +5,10 @@ import os
 import re
 
 import numpy as np
-import pytest
 
 import measure
 import records
 import tables
-from processes import run_python
 from scripts import script_text
 from series import ROOT, SCRIPTS
 
@@ -19,13 +17,6 @@ def test_the_page_names_all_files_of_tests():
     page = script_text("docs/development.md")
     files = [name for name in os.listdir(os.path.join(ROOT, "tests")) if name.startswith("test_")]
     assert sorted(files) == sorted(re.findall(r"\| `tests/(test_\w+\.py)` \|$", page, re.M))
-
-
-@pytest.mark.parametrize("name", ["measure", "tables", "pictures", "benchmark", "next_steps"])
-def test_tools_that_are_named_start(name):
-    assert "python tests/tools/{}.py".format(name) in script_text("docs/development.md")
-    tool = os.path.join(ROOT, "tests", "tools", name + ".py")
-    assert "usage" in run_python(tool, "--help").stdout
 
 
 def test_figures_of_a_run_come_from_its_lines():
