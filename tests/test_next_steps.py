@@ -21,7 +21,6 @@ from scripts import TEST_LINE, run_script, script_text, trained
 from series import MODULES, NEXT_STEPS, ROOT, SCRIPTS, number_of
 
 PAGE = script_text("docs/next_steps.md")
-MADE = list(NEXT_STEPS) + list(MODULES.values())
 
 # Parameters, and iterations of a shortened run. The other steps have tests of their own.
 RUNS = {
@@ -68,14 +67,11 @@ def test_diffs_make_the_scripts_and_leave_the_others_as_they_are(command, folder
     assert content(folder) == made
 
 
-def tool(folder, command):
-    return run_python(folder / "tests" / "tools" / "next_steps.py", command)
-
-
 def test_tool_makes_what_git_ignores_and_overwrites_nothing(folder):
     need("git")
-    done = tool(folder, "make")
-    assert done.stdout.count(" is made.") == len(MADE), done.stderr
+    make = folder / "tests" / "tools" / "next_steps.py", "make"
+    done = run_python(*make)
+    assert done.stdout.count(" is made.") == len(NEXT_STEPS) + len(MODULES), done.stderr
     subprocess.run(["git", "init", "-q"], cwd=str(folder), check=True)
     shutil.copy(os.path.join(ROOT, ".gitignore"), str(folder))
     seen = subprocess.run(["git", "ls-files", "--others", "--exclude-standard", "*.py", ":!tests"],
@@ -84,32 +80,12 @@ def test_tool_makes_what_git_ignores_and_overwrites_nothing(folder):
     first, last = list(NEXT_STEPS)[0], list(NEXT_STEPS)[-1]
     (folder / first).write_text("mine\n")
     (folder / last).unlink()
-    done = tool(folder, "make")
+    done = run_python(*make)
     assert first + " is there already, but edited, so it stays as it is" in done.stdout
     assert done.returncode == 0 and last + " is made." in done.stdout
     assert content(folder)[first] == "mine\n" and content(folder)[last] == text_of(last)
-
-
-def test_an_edit_goes_into_the_diff_and_out_again(folder):
-    tool(folder, "make")
-    before = content(folder / "docs" / "next_steps")
-    tool(folder, "diff")
-    assert content(folder / "docs" / "next_steps") == before
-    # An edit of a step that another one builds on, too: that one stays as it is.
-    for name in ("mnist_4.0_batchnorm.py", "own_text.py"):
-        text = content(folder)[name].replace("import ", "import sys, ", 1)
-        (folder / name).write_text(text + "# An edit at the end.\n", encoding="utf-8")
-    edited = content(folder)
-    assert tool(folder, "diff").returncode == 0
-    for name in MADE:
-        (folder / name).unlink()
-    assert tool(folder, "make").returncode == 0
-    assert content(folder) == edited
-
-
-def test_a_base_that_has_changed_is_said_in_one_sentence(folder):
     (folder / SCRIPTS[-1]).write_text('"""My' + text_of(SCRIPTS[-1])[3:], encoding="utf-8")
-    done = tool(folder, "make")
+    done = run_python(*make)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "builds on has changed: line 1 is not" in done.stderr
 
@@ -172,9 +148,10 @@ def test_graph_is_what_the_text_says(name, small_digits):
 
 # ---------- Tricks, against NumPy ----------
 
-def without_gradients(text):
-    """A script's text without what takes the longest to build."""
-    return re.sub(r"^train_step = optimizer.minimize\(.*\n", "", text, flags=re.M)
+def built(name, digits=None, change=("", "")):
+    """The names of a script, without the gradients, which take the longest to build."""
+    text = re.sub(r"^train_step = optimizer.minimize\(.*\n", "", text_of(name), flags=re.M)
+    return scripts.built(name, text.replace(*change), digits)
 
 
 def test_batch_normalisation(small_digits):
@@ -227,10 +204,7 @@ def stretched(image, box):
 
 def test_augmentation(small_digits):
     # The number of images in a batch may be another one.
-    text = text_of("mnist_4.1_augmentation.py")
-    assert text.count("BATCH = 100 ") == 1
-    names = scripts.built("4.1", without_gradients(text.replace("BATCH = 100 ", "BATCH = 60 ")),
-                          small_digits)
+    names = built("mnist_4.1_augmentation.py", small_digits, ("BATCH = 100 ", "BATCH = 60 "))
     X, tst, sess = names["X"], names["tst"], names["sess"]
     images = names["mnist"].train.images[:60]
     again, tested = sess.run([names["boxes"], names["XX"]], {X: images, tst: True})
@@ -255,7 +229,7 @@ def gated(x, H, W, B):
 
 
 def test_gated_recurrent_unit(small_digits):
-    names = scripts.built("5.0", without_gradients(text_of("mnist_5.0_recurrent.py")), small_digits)
+    names = built("mnist_5.0_recurrent.py", small_digits)
     random, images = np.random.RandomState(4), names["mnist"].test.images[:20]
     W, B = ([random.randn(*names[kind + gate].shape.as_list()) * 0.2 for gate in "zrcy"]
             for kind in "WB")
@@ -306,7 +280,7 @@ def test_lanes_skip_no_character_and_read_none_twice(own_text):
         assert (following[:3, 0] == X[:3, -1] + 1).all()
 
 
-def test_text_is_read_and_what_is_none_is_said(own_text, tmp_path, capsys):
+def test_text_is_read_and_what_is_none_is_said(own_text, tmp_path, capsys, monkeypatch):
     (tmp_path / "a.txt").write_bytes("é\tx?\r\n".encode() + b"0123456789" * 2000)
     (tmp_path / "b.txt").write_text("abc\n")
     text = own_text.read([str(tmp_path / "*.txt")])
@@ -322,16 +296,14 @@ def test_text_is_read_and_what_is_none_is_said(own_text, tmp_path, capsys):
         with pytest.raises(ValueError) as raised:
             own_text.read([str(tmp_path / name)])
         assert str(raised.value).endswith(sentence) and "\n" not in str(raised.value)
-
-
-def test_a_missing_file_in_the_command_is_said_in_one_sentence(own_text, monkeypatch):
+    # The script ends with such a sentence.
     monkeypatch.setattr(sys, "argv", ["", "away.txt"])
     with pytest.raises(SystemExit, match="^away.txt cannot be read: No such file or directory.$"):
-        scripts.built("5.1", text_of(TEXT))
+        built(TEXT)
 
 
 def test_state_is_handed_on_and_the_first_step_writes(own_text):
-    names = scripts.built("5.1", without_gradients(text_of(TEXT)))
+    names = built(TEXT)
     sess, X, Hin = names["sess"], names["X"], names["Hin"]
     header = checks.header(text_of(TEXT))
     drawn = re.findall(r"\b([A-Z]\w*)\s+\[([\dn, ]+)\]", header)
