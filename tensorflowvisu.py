@@ -974,7 +974,7 @@ class _Panel(_Cell):
         if any(new is not old for new, old in zip(data, self._data)):
             self._data = data
             self.update(*data)
-        title = _literal(" ".join(str(frame.titles[self.number - 1]).split()))
+        title = _literal(" ".join(str(frame.titles[self.number - 1]).split())[:200])
         if title == self._title:
             return
         self._title = title
@@ -1432,8 +1432,9 @@ class _GifWriter(animation.PillowWriter):
 
 def _movie_writer(figure, path):
     """A writer of a movie, ready for its first frame."""
+    # Without -xerror ffmpeg reports success where the disk was full at the very end.
     writer = _GifWriter(fps=10) if path.lower().endswith(".gif") else animation.FFMpegWriter(
-        fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error"])
+        fps=25, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-loglevel", "error", "-xerror"])
     # What ends this process is not meant for ffmpeg, which would leave before its last frame.
     with contextlib.ExitStack() as after:
         if hasattr(signal, "pthread_sigmask"):  # Windows has none.

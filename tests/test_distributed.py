@@ -262,7 +262,7 @@ def test_a_torn_connection_loses_nothing(cluster):
     cluster.start("ps")
     cluster.start("worker")
     before = cluster.accuracy(500)
-    for relays, seconds in ((cluster.relays[:1], 3), (cluster.relays, 40)):
+    for relays, seconds in ((cluster.relays[:1], 3), (cluster.relays, 25)):
         for relay in relays:
             relay.is_cut = True
         time.sleep(seconds)

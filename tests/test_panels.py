@@ -410,6 +410,7 @@ def test_titles():
     assert titles[0].endswith("…") and titles[0][:-1] in long
     assert extents[0].x0 >= 0 and extents[0].x1 < extents[1].x0
     assert panels_of(datavis, "1")[0].get_title() == long
+    assert panels_of(MnistDataVis("l" * 10 ** 5))[0].get_title().endswith("l…")
     # Panels without data stay empty, under their titles.
     assert len(line(axes[0], "training").get_xdata()) == 0 and not axes[2].images[0].get_visible()
     assert pixels_of(axes[0].figure)[:30, 900:].min() < 100
