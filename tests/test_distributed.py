@@ -17,7 +17,7 @@ import pytest
 import next_steps
 import tensorflowvisu
 from digits import write_digits
-from processes import environment, wait_until
+from processes import environment, wait_until, without_memory_lines
 from series import ROOT
 
 pytestmark = pytest.mark.slow
@@ -124,8 +124,8 @@ class Cluster:
 
     def errors(self, job, index=0):
         """What a task wrote to standard error, without the notice of the digits."""
-        lines = (self.folder / "{}{}".format(job, index) / "err").read_text().splitlines()
-        return [line for line in lines if "not the original MNIST" not in line]
+        errors = (self.folder / "{}{}".format(job, index) / "err").read_text()
+        return [line for line in without_memory_lines(errors).splitlines() if "not the original MNIST" not in line]
 
     def training(self, index, above=-1, lines=1):
         """Waits for lines of a worker's training beyond an iteration: (iteration, accuracy)."""

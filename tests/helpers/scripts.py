@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from processes import environment
+from processes import environment, without_memory_lines
 from series import ROOT
 
 TRAINING_LINE = re.compile(r"^(\d+): accuracy:(\S+) loss: (\S+)(?: \(lr:(.+)\))?$", re.M)
@@ -127,4 +127,5 @@ def run_script(name, *, timeout=600, **options):
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        return subprocess.CompletedProcess(process.args, process.returncode, output,
+                                           without_memory_lines(errors))

@@ -7,7 +7,7 @@ import textwrap
 import time
 
 from live import live_script
-from processes import environment, wait_until
+from processes import environment, wait_until, without_memory_lines
 
 # What a test can ask of a run. It is looked at after every drawing, by the thread that draws, and
 # written to a file by another one.
@@ -180,7 +180,7 @@ class Window:
 
     def stderr(self):
         self.errors.seek(0)
-        return self.errors.read()
+        return without_memory_lines(self.errors.read())
 
     def end(self):
         """Waits for the end of the process; returns its output."""
