@@ -368,8 +368,9 @@ _console = _Console()
 def _script_name():
     """The name of the script that runs, without its extension; tensorflowvisu where it has none."""
     path = getattr(sys.modules["__main__"], "__file__", None) or ""
+    name = os.path.splitext(os.path.basename(path))[0]
     # Code that is typed, or read from standard input, comes from no file.
-    return os.path.splitext(os.path.basename(path))[0] if os.path.exists(path) else "tensorflowvisu"
+    return "tensorflowvisu" if not name or name.startswith("<") else name
 
 
 _reader = [None, None]  # The digits that the loader has read last, and the script that had them.
@@ -560,13 +561,14 @@ class _RunBefore:
                 return
             parts = []
             for words, column, look, digits in (
-                    ("max test accuracy", 1, np.nanmax, 4), ("at the end", 1, lambda a: a[-1], 4),
-                    ("lowest test loss", 2, np.nanmin, 2)):
+                    ("max test accuracy", 1, np.fmax.reduce, 4),
+                    ("at the end", 1, lambda values: values[-1], 4),
+                    ("lowest test loss", 2, np.fmin.reduce, 2)):
                 now, then = (round(float(look(test[:, column])), digits)
                              for test in (frame.test, self.test))
                 parts.append(f"{words} {now:.{digits}f} after {then:.{digits}f}:"
                              f" {now - then:+.{digits}f}")
-                if look is np.nanmax:
+                if not parts[1:]:
                     parts[0] += _verdict(abs(now - then), self.name, _script_name())
             _console.say("; ".join(parts) + ".")
 

@@ -125,7 +125,8 @@ class Cluster:
     def errors(self, job, index=0):
         """What a task wrote to standard error, without the notice of the digits."""
         errors = (self.folder / "{}{}".format(job, index) / "err").read_text()
-        return [line for line in without_memory_lines(errors).splitlines() if "not the original MNIST" not in line]
+        return [line for line in without_memory_lines(errors).splitlines()
+                if "not the original MNIST" not in line]
 
     def training(self, index, above=-1, lines=1):
         """Waits for lines of a worker's training beyond an iteration: (iteration, accuracy)."""

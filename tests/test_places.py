@@ -236,11 +236,11 @@ def test_only_pictures_of_its_own_are_replaced(elsewhere, capsys, monkeypatch):
     path.unlink()
     os.mkfifo(str(path))
     run()
-    script = elsewhere / ("n" * 251 + ".py")
-    script.write_text("")
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    # Python 3.7 keeps a relative path, which leads nowhere from another working folder.
+    name = "n" * 251
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", name + ".py", raising=False)
     run()
-    assert len(list(elsewhere.glob("*.png"))) == 3
+    assert (elsewhere / (name + ".png")).exists()
 
 
 def test_ctrl_c_while_tensorflow_is_imported(tmp_path):
