@@ -801,7 +801,7 @@ class _Run:
             self.close()
 
         def take_ctrl_c():
-            if self.signal is None and signal.SIGINT in before:
+            if not self.closed and signal.SIGINT in before:
                 signal.signal(signal.SIGINT, on_signal)
 
         self.take_ctrl_c = take_ctrl_c

@@ -228,6 +228,18 @@ def test_ctrl_c_is_heard_while_a_dialog_is_open_and_a_second_one_ends_at_once(ru
     assert running.process.returncode == -signal.SIGINT and "Traceback" not in running.stderr()
 
 
+def test_ctrl_c_twice_ends_a_run_that_is_over_while_a_dialog_is_open(window):
+    live = window(iterations=20)
+    live.until(lambda state: "finished" in state["status"])
+    live.xdotool("key", "s")
+    wait_until(lambda: live.xdotool("search", "--onlyvisible", "--name", "^Save the") == 0)
+    live.process.send_signal(signal.SIGINT)
+    time.sleep(1)  # The window takes Ctrl-C back a few times a second.
+    live.process.send_signal(signal.SIGINT)
+    live.end()
+    assert live.process.returncode == -signal.SIGINT
+
+
 # ---------- Screens ----------
 
 @pytest.mark.parametrize("size, dpi", [("800x600", 96), ("1600x1000", 144), ("1920x1080", 96)])
