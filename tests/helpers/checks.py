@@ -43,18 +43,18 @@ def short_run(name, iterations, folder, digits, text=None):
     return done
 
 
-def lines_of_training(done):
-    return list(TRAINING_LINE.finditer(done.stdout))
+def lines_of_training(printed):
+    return list(TRAINING_LINE.finditer(printed))
 
 
-def lines_of_tests(done):
-    return list(TEST_LINE.finditer(done.stdout))
+def lines_of_tests(printed):
+    return list(TEST_LINE.finditer(printed))
 
 
-def prints_the_promised_lines(done, iterations, every, test_every, rate):
-    lines = done.stdout.splitlines()
+def prints_the_promised_lines(printed, iterations, every, test_every):
+    lines = printed.splitlines()
     assert re.fullmatch(r"Tensorflow version \d+\.\d+\.\d+\S*", lines[0])
-    training, test = lines_of_training(done), lines_of_tests(done)
+    training, test = lines_of_training(printed), lines_of_tests(printed)
     assert len(lines) == 2 + len(training) + len(test)
     last = iterations
     assert [int(m[1]) for m in training] == list(range(0, last, every)) + [last]
@@ -62,7 +62,7 @@ def prints_the_promised_lines(done, iterations, every, test_every, rate):
     often = list(range(0, min(test_every, last), every))
     assert [int(m[1]) for m in test] == often + list(range(test_every, last, test_every)) + [last]
     assert [int(m[2]) for m in test] == [1 + int(m[1]) * 100 // 3000 for m in test]
-    assert all(float(m[4]) >= 0 if rate else m[4] is None for m in training)
+    assert all(float(m[4]) >= 0 for m in training)
     best = max(test, key=lambda m: float(m[3]))
     assert lines[-1] == "max test accuracy: " + best[3]
 
@@ -156,7 +156,8 @@ def shape(text):
     return [-1 if size == "n" else int(size) for size in text.split(", ")]
 
 
-def diagram_shows_every_tensor(text, built):
+def header_and_comments_are_true(text, built, parameters, convolutions):
+    """What they say of tensors, shapes, parameters, patches and strides is in the graph."""
     diagram = [(tensor, shape(sizes)) for tensor, sizes in re.findall(
         r"\b([A-Z]\w*|b)\s+\[([\dn, ]+)\]", header(text))]
     assert {"X", "Y"} | set(built["names"]) <= {tensor for tensor, _ in diagram}
@@ -165,24 +166,17 @@ def diagram_shows_every_tensor(text, built):
     drawn = dict(diagram)
     layers = [tensor for tensor in built["tensors"] if re.fullmatch(r"Y\d", tensor)]
     assert all(layer in drawn or layer + "d" in drawn for layer in layers)
-
-
-def shapes_in_comments_are_true(text, built):
     comments = re.findall(r"^ *(\w+) = .*  # \[([\dn, ]+)\]$", text, re.M)
     assert len(comments) >= 2
     for tensor, sizes in comments:
         assert built["tensors"][tensor] == shape(sizes), tensor
-
-
-def header_counts_the_parameters(text, built, expected):
-    assert built["parameters"] == expected
-    assert "{:,} weights and biases are trained.".format(expected) in header(text)
-
-
-def patches_and_strides_are_drawn(text, convolutions):
+    assert built["parameters"] == parameters
+    assert "{:,} weights and biases are trained.".format(parameters) in header(text)
     drawn = re.findall(r"W(\d) .*convolution, stride (\d)", text)
     coded = re.findall(r"conv2d\(\w+, W(\d), strides=\[1, (\d), \2, 1\], padding='SAME'\)", text)
     assert drawn == coded and len(coded) == convolutions
+    for placeholder in built["placeholders"]:
+        assert len(re.findall(r"\b{}: ".format(placeholder), text)) >= 1
 
 
 def rate_decays(built, high, low, every):
@@ -207,11 +201,6 @@ def dropout_keeps_three_quarters(built):
     assert np.allclose(after[active][kept], before[active][kept] / 0.75, rtol=1e-5)
 
 
-def no_placeholder_is_dead(text, built):
-    for placeholder in built["placeholders"]:
-        assert len(re.findall(r"\b{}: ".format(placeholder), text)) >= 1
-
-
 # ---------- Texts and diffs ----------
 
 def has_the_skeleton(text, lines_at_most, code_at_most):
@@ -225,9 +214,7 @@ def has_the_skeleton(text, lines_at_most, code_at_most):
              if line.startswith("datavis.animate(training_step, ")]
     assert len(calls) == 1
     assert lines[calls[0] + 2].startswith("# for i in range(")
-
-
-def text_only_line_is_that_of_the_call(text):
+    # The line for text only asks for the same data as the call.
     call, loop = text_only_lines(text)
     n, every, test_every = re.search(r"step, (\w+) \+ 1, (\d+), (\d+)", call).groups()
     assert loop == ("for i in range({} + 1): training_step(i, i % {} == 0, i % {} == 0)".format(
@@ -240,6 +227,7 @@ def diff_shows_the_trick_and_nothing_else(before, after, budget):
     removed = [line[2:].strip() for line in changes if line[0] == "-" and line[2:].strip()]
     added = [line[2:].strip() for line in changes if line[0] == "+" and line[2:].strip()]
     assert not set(removed) & set(added)
+    recurring_sentences_are_the_same(before, after)
 
 
 def sentences(text):
