@@ -102,11 +102,11 @@ def test_the_examples_of_an_own_network_run(k, tmp_path):
     script = tmp_path / "own.py"
     script.write_text(example)
     done = run_python(script, cwd=str(tmp_path),
-                      env=environment(PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=str(tmp_path)))
+                      env=environment(PYTHONPATH=ROOT, TENSORFLOWVISU_DATA=str(tmp_path / "data")))
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split("max test accuracy: ")[1]) > 0.8
     assert (tmp_path / "own.png").exists()
-    assert (tmp_path / "last_run.csv").exists() == (k == 0)  # run_before=False leaves nothing.
+    assert (tmp_path / "data").exists() == (k == 0)  # run_before=False leaves nothing.
 
 
 # ---------- Figures ----------
