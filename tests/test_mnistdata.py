@@ -4,7 +4,6 @@ import concurrent.futures
 import gzip
 import hashlib
 import os
-import socket
 
 import numpy as np
 import pytest
@@ -15,10 +14,6 @@ from digits import write_digits, write_idx
 from loading import NAMES, content_of
 
 pytestmark = pytest.mark.usefixtures("alone")
-
-
-def classes(sets):
-    return sets.train.labels.argmax(axis=1)
 
 
 # ---------- The sets ----------
@@ -42,7 +37,7 @@ def test_other_forms_of_the_sets(folder):
     assert np.issubdtype(sets.train.labels.dtype, np.integer) and sets.train.labels.shape == (250,)
     # The validation digits come from the front of the training digits.
     assert (sets.validation.images.reshape(-1, 28, 28, 1) == plain.train.images[:50]).all()
-    assert (sets.train.labels == classes(plain)[50:]).all()
+    assert (sets.train.labels == plain.train.labels[50:].argmax(axis=1)).all()
 
 
 def test_real_mnist(real_mnist, monkeypatch, capsys):
@@ -307,11 +302,7 @@ def test_a_wrong_file_of_kerass(arrays, tmp_path, monkeypatch, capsys, place, ki
 
 def test_no_network_gives_generated_digits_and_real_ones_follow(mirrors, tmp_path, monkeypatch,
                                                                 capsys):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    monkeypatch.setattr(mnistdata, "MIRRORS", ["http://127.0.0.1:{}/".format(port),
-                                               "http://nowhere.invalid/"])
+    monkeypatch.setattr(mnistdata, "MIRRORS", ["http://127.0.0.1:1/", "http://nowhere.invalid/"])
     first = mnistdata.read_data_sets(tmp_path)
     notice = capsys.readouterr().err
     assert first.generated and "THESE ARE GENERATED DIGITS, NOT MNIST" in notice
