@@ -15,6 +15,7 @@ from PIL import Image
 import mnistdata
 import next_steps
 from digits import write_digits
+from loading import content_of
 from processes import environment, wait_until, without_memory_lines
 from scripts import start_script
 
@@ -175,10 +176,6 @@ def run(copy, elsewhere, small_digits, monkeypatch, capsys):
     return run
 
 
-def files(folder):
-    return {path.name: path.read_bytes() for path in (folder / "data" / "own_digits").iterdir()}
-
-
 def test_network_is_kept_and_restored(kept, copy, small_digits):
     out, errors = kept[1]
     assert "150: accuracy" in out and "max test accuracy: 0." in out
@@ -187,7 +184,7 @@ def test_network_is_kept_and_restored(kept, copy, small_digits):
     assert re.fullmatch(r"The network is saved in \S+own_digits\.", said)
     assert nothing == ("There is no window to draw in; name a picture of a digit in the command"
                        " instead: python mnist_7.0_own_digits.py digit.png")
-    before = files(copy)
+    before = content_of(copy / "data" / "own_digits")
     # Pasted into a cell, the script does not take the kernel's arguments for pictures.
     cell = "exec(open({!r}, encoding='utf-8').read())".format(NAME)
     process = start(copy, small_digits, "-c", cell, "-f", "kernel.json")
@@ -195,7 +192,7 @@ def test_network_is_kept_and_restored(kept, copy, small_digits):
     assert process.returncode == 0 and re.fullmatch(r"Tensorflow version \S+\n", out)
     restored, again = notices(errors)
     assert restored.startswith("The network is restored from ") and again == nothing
-    assert files(copy) == before
+    assert content_of(copy / "data" / "own_digits") == before
 
 
 def test_a_bad_picture_is_said_before_the_training(run, elsewhere):
@@ -232,18 +229,18 @@ def test_a_network_that_does_not_fit_is_one_sentence(edit, run, elsewhere):
     if edit == ("", ""):
         data, = (elsewhere / "data" / "own_digits").glob("*.data*")
         data.write_bytes(data.read_bytes()[:5000])
-    before = files(elsewhere)
+    before = content_of(elsewhere / "data" / "own_digits")
     assert re.fullmatch(r"The network in \S+ is damaged or not that of this script: move the folder"
                         " away, and the next start trains a new one.", run(edit=edit)[0])
-    assert files(elsewhere) == before
+    assert content_of(elsewhere / "data" / "own_digits") == before
 
 
 def test_other_digits_have_a_network_of_their_own(run, elsewhere):
     write_digits(elsewhere, 600, 200)
-    before = files(elsewhere)
+    before = content_of(elsewhere / "data" / "own_digits")
     end, out, said = run(iterations=20, digits=str(elsewhere))
     assert end is None and "20: accuracy" in out and "is restored" not in "".join(said)
-    after = files(elsewhere)
+    after = content_of(elsewhere / "data" / "own_digits")
     assert len([name for name in after if name.endswith(".index")]) == 2
     assert all(after[name] == before[name] for name in before if name != "checkpoint")
 
