@@ -76,9 +76,12 @@ def is_quiet_and_leaves_a_picture(name, done, folder):
     assert picture in notices[2]
     assert os.listdir(str(folder)) == [picture]
     from matplotlib.image import imread
-    pixels = imread(os.path.join(str(folder), picture))
+    are_panels(imread(os.path.join(str(folder), picture)))
+
+
+def are_panels(pixels):
+    """A picture of the six panels, with their curves: thin blue and thick red."""
     assert pixels.shape[:2] == (756, 1344)
-    # The curves are there: thin blue and thick red.
     blue = (pixels[..., 2] - pixels[..., 0] > 0.3).sum()
     red = (pixels[..., 0] - pixels[..., 1] > 0.3).sum()
     assert blue > 200 and red > 1000
