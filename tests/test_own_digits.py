@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import types
 
@@ -16,7 +15,8 @@ import mnistdata
 import next_steps
 from digits import write_digits
 from loading import content_of
-from processes import environment, wait_until, without_memory_lines
+from processes import wait_until, without_memory_lines
+from screens import xdotool
 from scripts import start_script
 
 NAME = "mnist_7.0_own_digits.py"
@@ -284,30 +284,26 @@ def test_digits_drawn_in_the_window_are_recognised(end, copy, small_digits, scre
         said, length = seen[-1].split()[-2:]
         return said == str(digit) and float(length)
 
-    def xdotool(*arguments):
-        done = subprocess.run(["xdotool"] + [str(a) for a in arguments], env=environment(
-            DISPLAY=screen), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return done.returncode == 0 and done.stdout.split() + [True]
-
     def stroke(x, y):
         """Draws a line through points of the window."""
         steps = [("mousemove", "--window", window, int(a), int(b), "sleep", 0.05)
                  for a, b in zip(x, y)]
-        xdotool(*steps[0], "mousedown", 1, *sum(steps[1:], ()), "mouseup", 1)
+        xdotool(screen, *steps[0], "mousedown", 1, *sum(steps[1:], ()), "mouseup", 1)
 
     try:
-        window = int(wait_until(lambda: xdotool(
-            "search", "--onlyvisible", "--name", "^Draw a digit"), 90)[-2])
-        wait_until(lambda: xdotool("windowfocus", window) and xdotool("getwindowfocus"), 60)
+        window = wait_until(lambda: xdotool(
+            screen, "search", "--onlyvisible", "--name", "^Draw a digit"), 90)[-1]
+        wait_until(lambda: xdotool(screen, "windowfocus", window)
+                   and xdotool(screen, "getwindowfocus"), 60)
         stroke(np.linspace(174, 159, 6), np.linspace(115, 285, 6))
         # The bars follow the strokes: when the network was asked last, some stood there already.
         wait_until(lambda: says(1) and says(1) > 0.99, 30)
         if end == "q":
-            xdotool("key", "c")
+            xdotool(screen, "key", "c")
             angles = np.linspace(-np.pi / 2, -2.5 * np.pi, 30)
             stroke(168 + 54 * np.cos(angles), 198 + 82 * np.sin(angles))
             wait_until(lambda: says(0) is not False, 30)
-            xdotool("key", "q")
+            xdotool(screen, "key", "q")
         else:
             process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0 and "Traceback" not in process.stderr.read()

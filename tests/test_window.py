@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 
 from live import live_script
 from processes import environment, need, run_python, wait_until
-from screens import virtual_screen
+from screens import virtual_screen, xdotool
 from scripts import start_script
 from windows import Window
 
@@ -212,7 +212,7 @@ def test_home_after_another_size(live):
 
 def test_ctrl_c_is_heard_while_a_dialog_is_open_and_a_second_one_ends_at_once(running):
     running.xdotool("key", "s")
-    wait_until(lambda: running.xdotool("search", "--onlyvisible", "--name", "^Save the") == 0)
+    wait_until(lambda: running.xdotool("search", "--onlyvisible", "--name", "^Save the"))
     running.process.send_signal(signal.SIGINT)
     wait_until(lambda: "tensorflowvisu: Ctrl-C" in running.stderr())
     assert running.process.poll() is None
@@ -225,7 +225,7 @@ def test_ctrl_c_twice_ends_a_run_that_is_over_while_a_dialog_is_open(window):
     live = window(iterations=20)
     live.until(lambda state: "finished" in state["status"])
     live.xdotool("key", "s")
-    wait_until(lambda: live.xdotool("search", "--onlyvisible", "--name", "^Save the") == 0)
+    wait_until(lambda: live.xdotool("search", "--onlyvisible", "--name", "^Save the"))
     live.process.send_signal(signal.SIGINT)
     time.sleep(1)  # The window takes Ctrl-C back a few times a second.
     live.process.send_signal(signal.SIGINT)
@@ -253,8 +253,8 @@ def test_window_fits_its_screen(window, size, dpi):
         assert apart(state, ALL)
         # It closes while its dialog is open, too.
         live.xdotool("key", "s")
-        wait_until(lambda: live.xdotool("search", "--onlyvisible", "--name", "^Save the") == 0)
-        wait_until(lambda: live.xdotool("windowactivate", "--sync", live.name) == 0)
+        wait_until(lambda: live.xdotool("search", "--onlyvisible", "--name", "^Save the"))
+        wait_until(lambda: live.xdotool("windowactivate", "--sync", live.name))
         live.xdotool("key", "alt+F4")
         live.end()
         assert live.process.returncode == 0 and live.stderr() == ""
@@ -354,20 +354,20 @@ def test_two_runs_beside_a_figure_of_the_reader(window):
 def test_a_script_of_the_series_in_its_window(tmp_path, screen, small_digits):
     """mnist_1.0 as it stands but shorter, looked at on the screen."""
     need("import")
-    env, name = environment(DISPLAY=screen), str(tmp_path / "screen.png")
+    name = str(tmp_path / "screen.png")
     process = start_script("mnist_1.0_softmax.py", tmp_path, iterations=100, DISPLAY=screen,
                            MPLBACKEND="TkAgg", MNIST_DATA=small_digits)
     while not process.stdout.readline().startswith("100: ***"):
         assert process.poll() is None, process.stderr.read()
 
     def has_curves():
-        subprocess.check_call(["import", "-window", "root", name], env=env)
+        subprocess.check_call(["import", "-display", screen, "-window", "root", name])
         red, green, blue = np.moveaxis(imread(name)[..., :3], 2, 0)
         return (blue - red > 0.3).sum() > 150 and (red - green > 0.3).sum() > 1000
 
     def closed():
-        for words in ("search --name ^mnist_1.0_softmax windowfocus", "key q"):
-            subprocess.call(["xdotool", *words.split()], env=env)
+        xdotool(screen, "search", "--name", "^mnist_1.0_softmax", "windowfocus")
+        xdotool(screen, "key", "q")
         return process.poll() is not None
 
     wait_until(has_curves)

@@ -1,10 +1,17 @@
-"""Virtual screens, with a window manager where one is wanted."""
+"""Virtual screens, with a window manager where one is wanted, and hands for their windows."""
 
 import contextlib
 import os
 import subprocess
 
 from processes import environment
+
+
+def xdotool(screen, *arguments):
+    """What xdotool prints on doing something on a screen, or true; None where it cannot be done."""
+    done = subprocess.run(["xdotool"] + [str(a) for a in arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, env=environment(DISPLAY=screen))
+    return None if done.returncode else done.stdout.decode().split() or True
 
 
 @contextlib.contextmanager

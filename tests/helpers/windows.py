@@ -1,5 +1,6 @@
 """A script with its window on a virtual screen, and what is seen there."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 
 from live import live_script
 from processes import environment, wait_until, without_memory_lines
+from screens import xdotool
 
 # What a test can ask of a run. It is looked at after every drawing, by the thread that draws, and
 # written to a file by another one.
@@ -91,34 +93,28 @@ class Window:
     """A script with its window on a virtual screen."""
 
     def __init__(self, folder, screen, iterations=100000, pause=0.002, first="", **options):
-        self.folder = folder
-        self.env = environment(DISPLAY=screen, MPLBACKEND="TkAgg")
+        self.folder, self.xdotool = folder, functools.partial(xdotool, screen)
         script = live_script(folder, iterations=iterations, pause=pause,
                              first=WATCH + textwrap.dedent(first),
                              **options)
         self.errors = (folder / "stderr").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, str(script)], cwd=str(folder), env=self.env, stdout=subprocess.PIPE,
-            stderr=self.errors, universal_newlines=True)
+            [sys.executable, str(script)], cwd=str(folder), stdout=subprocess.PIPE,
+            stderr=self.errors, universal_newlines=True,
+            env=environment(DISPLAY=screen, MPLBACKEND="TkAgg"))
         self.focus()
 
     def focus(self):
         """Waits for the window, and gives it the keyboard."""
-        self.name = wait_until(self._find)
-        wait_until(lambda: self.xdotool("windowfocus", self.name) == 0
-                   and self.xdotool("getwindowfocus") == 0)
+        self.name = wait_until(self._find)[-1]
+        wait_until(lambda: self.xdotool("windowfocus", self.name)
+                   and self.xdotool("getwindowfocus"))
         wait_until(lambda: (self.folder / "state.json").exists())
         self.until(lambda state: state["points"] > 1)
 
     def _find(self):
         assert self.process.poll() is None, self.stderr()
-        found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "^live"],
-                               env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return found.stdout.split()[-1].decode() if found.stdout.split() else None
-
-    def xdotool(self, *arguments):
-        return subprocess.call(["xdotool"] + [str(a) for a in arguments], env=self.env,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return self.xdotool("search", "--onlyvisible", "--name", "^live")
 
     def key(self, name, panels=None):
         """Presses a key, and waits until it shows its panels."""
