@@ -414,12 +414,9 @@ def test_titles():
 
 # ---------- Images ----------
 
-def digits_of_a_test(count=10000, wrong=500, side=28, n=1000, lines=25):
-    """A mosaic of a test set of which so many digits are not recognised."""
-    labels = np.zeros(count, int)
-    answers = labels.copy()
-    answers[:wrong] = 1
-    return mosaic(np.zeros([count, side, side, 1]), answers, labels, n=n, lines=lines)
+def digits_of_a_test(n=1000, side=28):
+    """A mosaic of n digits, of which half are not recognised."""
+    return mosaic(np.zeros([n, side, side, 1]), np.arange(n) % 2, np.zeros(n, int), n=n, lines=25)
 
 
 @pytest.mark.parametrize("size, n, side, labels", [
@@ -427,27 +424,22 @@ def digits_of_a_test(count=10000, wrong=500, side=28, n=1000, lines=25):
     (2500, 1000, 14, ["100%", "92%", "84%", "76%", "68%", "60%"]),
     (500, 500, 16, ["100%", "80%", "60%", "40%", "20%", "0%"]),
     (500, 1000, 28, []), (None, 1000, 28, [])])
-def test_scale_beside_the_test_digits(elsewhere, size, n, side, labels):
-    picture = digits_of_a_test(100, 50, side, n)
-    datavis = MnistDataVis(test_set_size=size)
+def test_red_part_ends_at_the_accuracy_on_the_scale(elsewhere, size, n, side, labels):
+    """The size of the test set may be the loader's."""
+    if size == 10000:
+        mnistdata.latest = SimpleNamespace(test=SimpleNamespace(labels=np.zeros([size, 10])))
+    picture = digits_of_a_test(n, side)
+    datavis = MnistDataVis(test_set_size=None if size == 10000 else size)
     datavis.update_image2(picture)
     axes = panels_of(datavis, "6", 40)[5]
     assert [text.get_text() for text in axes.get_yticklabels()] == labels
     if labels:
         assert np.allclose(axes.get_yticks(), np.linspace(0, len(picture), 6) - 0.5)
+        accuracies = [int(label[:-1]) for label in labels]
+        red_lines = (picture[:, 0] == RED).all(axis=1).sum()
+        end = np.interp(100 - 50 * n / size, accuracies[::-1], axes.get_yticks()[::-1])
+        assert abs(red_lines - end - 0.5) <= side
     assert axes.get_ylim() == (len(picture) - 0.5, -0.5)
-
-
-def test_red_part_ends_at_the_accuracy(elsewhere):
-    """The size of the test set is the loader's."""
-    mnistdata.latest = SimpleNamespace(test=SimpleNamespace(labels=np.zeros([10000, 10])))
-    picture = digits_of_a_test(side=14)  # 95 %
-    datavis = MnistDataVis()
-    datavis.update_image2(picture)
-    axes = panels_of(datavis, "6", 40)[5]
-    red_lines = (picture[:, 0] == RED).all(axis=1).sum()
-    ticks = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.get_yticks()))
-    assert abs(red_lines - (ticks["96%"] + ticks["94%"]) / 2 - 0.5) <= 14
 
 
 @pytest.mark.parametrize("shape, one", [
@@ -614,7 +606,7 @@ def test_an_update_draws_what_a_whole_drawing_draws():
 def test_mosaics_use_the_room(inches):
     datavis = MnistDataVis(test_set_size=10000)
     datavis.update_image1(np.zeros([280, 280, 3], np.uint8))
-    datavis.update_image2(digits_of_a_test(100, 50))
+    datavis.update_image2(digits_of_a_test())
     axes = panels_of(datavis, inches=inches)
     width, height = axes[2].figure.bbox.size
     assert axes[5].get_window_extent().width > 0.29 * width
