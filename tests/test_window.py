@@ -1,5 +1,6 @@
 """The live window, driven as a person would: a real Tk window, real keys, a real mouse."""
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -19,15 +20,9 @@ from windows import Window
 @pytest.fixture
 def window(tmp_path, screen):
     """Opens windows and closes what a test leaves open."""
-    opened = []
-
-    def open_window(screen=screen, **options):
-        opened.append(Window(tmp_path, screen, **options))
-        return opened[-1]
-
-    yield open_window
-    for one in opened:
-        one.close()
+    with contextlib.ExitStack() as opened:
+        yield lambda screen=screen, **options: opened.enter_context(
+            contextlib.closing(Window(tmp_path, screen, **options)))
 
 
 @pytest.fixture(scope="module")
