@@ -15,6 +15,7 @@ import pytest
 
 import mnistdata
 from digits import write_digits
+from processes import wait_until
 from series import ROOT
 
 NAMES = list(mnistdata.SHA256)
@@ -126,6 +127,10 @@ def mirrors(drawn, monkeypatch):
     start.files = packed
     start.good = lambda connection, name: answer(connection, packed[name])
     yield start
+    # The threads that listened to the mirrors end by themselves.
+    wait_until(lambda: "receive" not in [
+        getattr(getattr(thread, "_target", None), "__name__", "")
+        for thread in threading.enumerate()], seconds=10, every=0.02)
     for mirror in started:
         mirror.close()
 
