@@ -70,13 +70,6 @@ def test_a_relative_folder_lies_beside_the_scripts(tmp_path, monkeypatch):
     assert mnistdata.read_data_sets("data").source == str(tmp_path / "scripts" / "data")
 
 
-def test_mnist_data_comes_first_and_nothing_is_downloaded(mirrors, folder, tmp_path, monkeypatch):
-    mirror, = mirrors(None)
-    monkeypatch.setenv("MNIST_DATA", str(folder))
-    assert mnistdata.read_data_sets(str(tmp_path / "none")).source == str(folder)
-    assert not (tmp_path / "none").exists() and not mirror.asked
-
-
 @pytest.mark.parametrize("arguments, error, name", [
     ({"data_dir": None}, TypeError, "data_dir"), ({"data_dir": 5}, TypeError, "data_dir"),
     ({"data_dir": b"data"}, TypeError, "data_dir"), ({"data_dir": "a\0b"}, TypeError, "data_dir"),
@@ -143,7 +136,9 @@ def test_files_as_people_have_them(folder, layout):
     assert sets.checksum == expected and not sets.generated
 
 
-def test_what_is_not_used_is_named(folder, monkeypatch):
+def test_what_mnist_data_lacks_is_not_downloaded_and_what_is_not_used_there_is_named(
+        mirrors, folder, tmp_path, monkeypatch):
+    mirror, = mirrors(None)
     (folder / NAMES[1]).unlink()
     (folder / "mnist.zip").write_bytes(b"PK")
     # Neither what lies deeper nor what the series keeps there itself is.
@@ -153,7 +148,8 @@ def test_what_is_not_used_is_named(folder, monkeypatch):
         (folder / name).write_bytes(b"x")
     monkeypatch.setenv("MNIST_DATA", str(folder))
     with pytest.raises(FileNotFoundError, match=r"Not used in \S*: mnist\.zip\. Put"):
-        mnistdata.read_data_sets("data")
+        mnistdata.read_data_sets(str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists() and not mirror.asked
 
 
 @pytest.mark.parametrize("value, words", [
