@@ -516,17 +516,15 @@ def test_numbers_of_any_size_fit(scale, size):
         datavis.append_training_curves_data(1000 * i, 0.5, abs(scale))
         datavis.append_data_histograms(i, [-scale, 0, scale], [-scale, scale])
     axes = panels_of(datavis, inches=size)
-    renderer = axes[0].figure.canvas.get_renderer()
     boxes = []
     for one in (axes[0], axes[1], axes[3], axes[4]):
         texts = one.get_yticklabels() + one.get_xticklabels() + [one.xaxis.label]
         shown = [text for text in texts if text.get_text() and text.get_visible()]
-        boxes.append([text.get_window_extent(renderer) for text in shown])
+        boxes.append([text.get_window_extent() for text in shown])
         assert all(box.x0 >= 0 and box.x1 <= axes[0].figure.bbox.width for box in boxes[-1])
         numbers = [text.get_text() for text in one.get_yticklabels()]
         assert len(set(numbers)) == len(numbers) >= 2
-        label = one.xaxis.label.get_window_extent(renderer)
-        assert not any(box.overlaps(label) for box in boxes[-1][:-1])
+        assert not any(box.overlaps(boxes[-1][-1]) for box in boxes[-1][:-1])  # It is the label's.
     for left, right in ((0, 1), (2, 3)):
         assert max(box.x1 for box in boxes[left]) < min(box.x0 for box in boxes[right])
 
