@@ -41,6 +41,7 @@ def redirect(target, *more):
 FAULTS = {
     "silent": (lambda c, n: time.sleep(3), "timed out"),
     "endless header": (sends(OK, b"X", 0.02), "no answer in time"),
+    "one header after the other": (sends(OK, b"X: y\r\n", 0.02), "no answer in time"),
     "continue for ever": (sends(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "no answer in time"),
     "slow body": (sends(OK + b"\r\n" + GZIP, b"x", 0.02), "less than 50 kB a second"),
     "endless trailers": (sends(CHUNKED + b"1\r\n\x1f\r\n0\r\n", b"X: y\r\n" * 1000),
