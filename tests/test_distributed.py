@@ -79,7 +79,7 @@ class Relay(socketserver.ThreadingTCPServer):
 class Cluster:
     """A parameter server and two workers, started one by one; the script is shortened."""
 
-    def __init__(self, folder, digits, iterations=300, pauses=False, relays=False, **numbers):
+    def __init__(self, folder, digits, ends, iterations=300, pauses=False, relays=False, **numbers):
         text = next_steps.text_of(NAME).replace("10000", str(iterations))
         for name, number in numbers.items():
             assert text.count(name + " = 60") == 1
@@ -88,7 +88,7 @@ class Cluster:
             assert text.count(FIRST) == 1
             text = text.replace(FIRST, FIRST + PAUSES)
         (folder / NAME).write_text(text, encoding="utf-8")
-        self.folder, self.digits, self.tasks = folder, digits, {}
+        self.folder, self.digits, self.ends, self.tasks = folder, digits, ends, {}
         self.checkpoints = folder / "worker0" / "data" / "distributed"
         self.ps, *workers = free_addresses(3)
         # Where there are relays, the parameter server and worker 0 know them as each other.
@@ -109,6 +109,7 @@ class Cluster:
                     MNIST_DATA=digits or self.digits, PYTHONPATH=ROOT,
                     TF_CONFIG=config(*self.known[job, index], job, index),
                     TENSORFLOWVISU_DATA=str(place / "data")))
+        self.ends.callback(self.kill, job, index)
 
     def kill(self, *task):
         if task in self.tasks:
@@ -157,15 +158,8 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path, small_digits):
-    clusters = []
-
-    def make(**options):
-        clusters.append(Cluster(tmp_path, small_digits, **options))
-        return clusters[0]
-
-    yield make
-    for task in clusters[0].tasks:
-        clusters[0].kill(*task)
+    with contextlib.ExitStack() as ends:
+        yield lambda **options: Cluster(tmp_path, small_digits, ends, **options)
 
 
 def test_two_workers_train_together_and_all_tasks_end(cluster):
