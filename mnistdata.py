@@ -257,8 +257,9 @@ def _find_digits(folder):
     foreign = [name for name in parts if parts[name][1] != SHA256[name]]
     if len(parts) == len(SHA256):
         if foreign:
+            cure = "unset MNIST_DATA" if shared else "move them away"
             _say(f"the digits in {folder} are not the original MNIST (other content:"
-                 f" {', '.join(foreign)}). They are used; move them away to have MNIST downloaded.")
+                 f" {', '.join(foreign)}). They are used; {cure} to have MNIST.")
         return parts, folder, False
     paths = [os.path.join(folder, "mnist.npz")]
     if not shared:

@@ -416,19 +416,20 @@ def _part_of(path):
 DATA = os.path.expanduser(os.environ.get("TENSORFLOWVISU_DATA", "")) or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "data")
 
-# Standard deviations of the maximal test accuracy over seeds: python tests/tools/tables.py write
+# Standard deviations over seeds of the maximal test accuracy, of a script and a last iteration:
+# python tests/tools/tables.py write
 _SPREADS = {
-    "mnist_1.0_softmax": 0.0006,
-    "mnist_2.0_five_layers_sigmoid": 0.0009,
-    "mnist_2.1_five_layers_relu_lrdecay": 0.0007,
-    "mnist_2.2_five_layers_relu_lrdecay_dropout": 0.0004,
-    "mnist_3.0_convolutional": 0.0009,
-    "mnist_3.1_convolutional_bigger_dropout": 0.0005,
-    "mnist_3.2_one_cycle": 0.0006,
-    "mnist_4.0_batchnorm": 0.0002,
-    "mnist_4.1_augmentation": 0.0003,
-    "mnist_5.0_recurrent": 0.0001,
-    "text_5.1_language_model": 0.0017,
+    ("mnist_1.0_softmax", 2000): 0.0006,
+    ("mnist_2.0_five_layers_sigmoid", 10000): 0.0009,
+    ("mnist_2.1_five_layers_relu_lrdecay", 10000): 0.0007,
+    ("mnist_2.2_five_layers_relu_lrdecay_dropout", 10000): 0.0004,
+    ("mnist_3.0_convolutional", 10000): 0.0009,
+    ("mnist_3.1_convolutional_bigger_dropout", 10000): 0.0005,
+    ("mnist_3.2_one_cycle", 1800): 0.0006,
+    ("mnist_4.0_batchnorm", 10000): 0.0002,
+    ("mnist_4.1_augmentation", 10000): 0.0003,
+    ("mnist_5.0_recurrent", 10000): 0.0001,
+    ("text_5.1_language_model", 2500): 0.0017,
 }
 
 # The first line of last_run.csv; a file that does not begin like it is not ours.
@@ -510,7 +511,8 @@ class _RunBefore:
                 _console.say(f"{self._other} was not left by a run, so it stays, and this run"
                              " is not kept for the next one.")
                 return
-            os.makedirs(DATA, exist_ok=True)
+            if not os.path.isdir(DATA):
+                os.mkdir(DATA)  # A project that was removed in mid-run does not come back.
             for kind, content in zip(("csv", "py"), self._files if self.kept else self._own_files):
                 # Renamed only when it is whole, so that no other run ever reads half a file.
                 with _part_of(_data_file(kind)) as part:
@@ -559,7 +561,7 @@ class _RunBefore:
         with contextlib.suppress(Exception):
             if self.test is None or not len(frame.test):
                 return
-            parts = []
+            parts, ends = [], [int(test[-1, 0]) for test in (frame.test, self.test)]
             for words, column, look, digits in (
                     ("max test accuracy", 1, np.fmax.reduce, 4),
                     ("at the end", 1, lambda values: values[-1], 4),
@@ -569,7 +571,9 @@ class _RunBefore:
                 parts.append(f"{words} {now:.{digits}f} after {then:.{digits}f}:"
                              f" {now - then:+.{digits}f}")
                 if not parts[1:]:
-                    parts[0] += _verdict(abs(now - then), self.name, _script_name())
+                    parts[0] += _verdict(abs(now - then), *zip((_script_name(), self.name), ends))
+            if ends[0] != ends[1]:
+                parts[1] += f" (iteration {ends[0]:,} after {ends[1]:,})"
             _console.say("; ".join(parts) + ".")
 
 
@@ -609,13 +613,15 @@ def _short_path(path):
     return f'"{short}"' if " " in short else short
 
 
-def _verdict(difference, *scripts):
+def _verdict(difference, one, other):
     """Whether two runs differ by more than chance, as far as the spread of a script is known.
 
-    The difference of two single runs has the spread of both; twice that is seldom exceeded.
+    Each run is a script's name and its last iteration. The difference of two single runs has the
+    spread of both; twice that is seldom exceeded.
     """
-    known = [_SPREADS[script] for script in scripts if script in _SPREADS]
-    if not known:
+    known = [_SPREADS[run] for run in (one, other) if run in _SPREADS]
+    # A script of another name is taken for an edited copy, where it has run as long.
+    if not known or len(known) == 1 and one[1] != other[1]:
         return ""
     chance = 2 * np.hypot(known[0], known[-1])
     return ", more than chance" if difference > chance else ", within chance"
@@ -828,7 +834,7 @@ class _Run:
             parts = [f"{word}: {self._done:,} iterations in {_duration(self._seconds)}"]
             test = self.frame.test[np.isfinite(self.frame.test[:, 1]), 1]
             if len(test):
-                title = self.frame.titles[0]
+                title = _shortened(self.frame.titles[0], 40)
                 # A float32 is shown with its own digits, as the scripts print it.
                 parts.append(f"max test {'accuracy' if title == _TITLES[0] else title}"
                              f" {np.float32(test.max())!s}")
@@ -900,6 +906,12 @@ def _tick_text(x, _=None):
     """A number on an axis: -0.2, 500, 10,000, 2,000k, 3e-07."""
     thousands = 1e5 <= abs(x) < 1e9
     return f"{x / 1000:,.6g}k" if thousands else f"{x:,.6g}"
+
+
+def _shortened(text, most):
+    """A text on one line, of so many letters at the most."""
+    text = " ".join(str(text).split())
+    return text if len(text) <= most else text[:most - 1].rstrip() + "…"
 
 
 def _literal(text):
@@ -976,7 +988,7 @@ class _Panel(_Cell):
         if any(new is not old for new, old in zip(data, self._data)):
             self._data = data
             self.update(*data)
-        title = _literal(" ".join(str(frame.titles[self.number - 1]).split())[:200])
+        title = _literal(_shortened(frame.titles[self.number - 1], 200))
         if title == self._title:
             return
         self._title = title
@@ -1027,8 +1039,9 @@ class _RowsPanel(_Panel):
         self.axes.format_coord = self.format_coord
         self.note = self.axes.text(
             0.5, 0.5, "", transform=self.axes.transAxes, ha="center", va="center",
-            color=_TEXT_COLOR, clip_on=True, animated=True)
-        self.animated.append(self.note)
+            color=_TEXT_COLOR, clip_on=True, animated=True, zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8})
+        self.animated.append(self.note)  # The last one: it lies over curves and bands.
 
     def place(self, bbox, scale):
         super().place(bbox, scale)
@@ -1040,12 +1053,11 @@ class _RowsPanel(_Panel):
 
     def update_limits(self, bottom, top, *tables):
         """Follows the rows, and says in the panel from where on there is nothing to draw."""
-        rows = tables[0] if len(tables[0]) else tables[-1]
-        known = rows[np.isfinite(rows[:, self.column]), 0].max(initial=-np.inf)
-        lost = rows[rows[:, 0] > known, 0]
+        x, values = np.concatenate([rows[:, [0, self.column]] for rows in tables]).T
+        lost = x[x > x[np.isfinite(values)].max(initial=-np.inf)]
         self.note.set_text(
             f"no finite numbers (nan)\nfrom iteration {lost.min():,.10g} on" if len(lost) else "")
-        self._last = max(rows[:, 0].max(initial=0) for rows in tables)
+        self._last = x.max(initial=0)
         end = _nice_bound(max(100, self._last), (1, 2, 5, 10, 20))
         self.set_limits(0, end if self._last > self._end else min(end, self._end), bottom, top)
 
@@ -1068,7 +1080,7 @@ class _CurvesPanel(_RowsPanel):
         self._lines = {
             name: self.axes.plot([], [], color=color, label=name, animated=True)[0]
             for name, color in (("training", _TRAINING_COLOR), ("test", _TEST_COLOR))}
-        self.animated += self._lines.values()
+        self.animated[:0] = self._lines.values()
         self._legend_place = "lower right" if number == 1 else "upper right"
         self._before = {}
         if before and before.test is not None:
@@ -1077,8 +1089,7 @@ class _CurvesPanel(_RowsPanel):
             self._before["run before"] = rows
             self._lines["run before"], = self.axes.plot(
                 rows[:, 0], rows[:, number], color=_BEFORE_COLOR, zorder=1,
-                label="test, run before ({})".format(
-                    _literal(name if len(name) < 15 else name[:13] + "…")))
+                label=f"test, run before ({_literal(_shortened(name, 14))})")
 
     def update(self, training, test):
         self.tables = {"training": training, "test": test}
@@ -1096,9 +1107,10 @@ class _CurvesPanel(_RowsPanel):
             values = np.concatenate([rows[:, self.column] for rows in tables])
             return values[np.isfinite(values)]
 
-        # Close up is what happens now: in the second half of the run so far, and of the one before.
+        # Close up is the second half of the run so far, and what the one before did from there on.
         tables = self.tables.values() if self.close_up else (training, test)
-        recent = finite(*[rows[2 * rows[:, 0] >= rows[-1:, 0]] for rows in tables])
+        now = max(rows[-1:, 0].max(initial=0) for rows in (training, test))
+        recent = finite(*[rows[2 * rows[:, 0] >= np.minimum(rows[-1:, 0], now)] for rows in tables])
         if self.column == 1:
             lowest = 1 - max(0.01, _nice_bound(1.05 * (1 - recent.min(initial=1))))
             return max(0, lowest) if self.close_up else 0, 1
@@ -1151,7 +1163,7 @@ class _BandsPanel(_RowsPanel):
         shades = [1 - (1 - base) * strength for strength in (0.25, 0.45, 0.7, 1.0)]
         self.bands = PolyCollection([], facecolors=shades, edgecolors="face", animated=True)
         self.axes.add_collection(self.bands, autolim=False)
-        self.animated.append(self.bands)
+        self.animated.insert(0, self.bands)
 
     def update(self, rows):
         self.tables = {"": rows}
@@ -1176,8 +1188,9 @@ class _BandsPanel(_RowsPanel):
                 polygons.append(np.column_stack([np.append(x, x[::-1]),
                                                  np.append(low, high[::-1])]))
         self.bands.set_verts(polygons)
-        # Values that are all the same have no bands, but edges.
-        self.bands.set_linewidth(float((rows[finite, 1] == rows[finite, 8]).all()))
+        # Of values that are nearly the same the edges are seen, if no bands.
+        heights = rows[finite, 8] - rows[finite, 1]
+        self.bands.set_linewidth(float(heights.max(initial=0) < 0.01 * (top - bottom)))
 
     def describe(self, name, row):
         return ", ".join(f"{boundary:.3g}" for boundary in row[1:])
@@ -1190,9 +1203,11 @@ class _DigitsPanel(_Panel):
         super().__init__(figure, number, field)
         self._test_set_size = test_set_size
         self.axes.set(xticks=[], yticks=[], frame_on=False)
+        self.axes.format_coord = lambda x, y: ""  # The mouse shows no digit's coordinates,
         # Antialiased: matplotlib averages where digits are reduced, and shows the pixels of a zoom.
         self.image = self.axes.imshow(np.full([1, 1, 4], 255, np.uint8), visible=False,
                                       interpolation="antialiased", animated=True)
+        self.image.mouseover = False  # and no colours.
         self.animated.append(self.image)
 
     def update(self, image):
@@ -1492,7 +1507,7 @@ def _find_place():
             return (in_window,)
         if "webagg" in canvas.__module__ and not _is_kernel():
             return (in_browser,)
-        screen = {"DISPLAY", "WAYLAND_DISPLAY"}.intersection(os.environ)
+        screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         if sys.platform.startswith("linux") and not screen:
             reason = "there is no display"
         else:
@@ -1675,6 +1690,7 @@ def in_browser(run, make_dashboard):
     from matplotlib.backends.backend_webagg import WebAggApplication
     dashboard = make_dashboard(_new_window)
     try:
+        dashboard.figure.set_size_inches(0.68 * np.array(_INCHES))  # A laptop's page has less room.
         errors = _connect(dashboard, run)
         WebAggApplication.initialize(address="127.0.0.1")
         _console.say(f"the panels are at http://127.0.0.1:{WebAggApplication.port}/ (Ctrl-C ends"
@@ -1766,7 +1782,7 @@ def as_movie(run, make_dashboard, path):
     if extension.lower() == ".mp4" and not animation.writers.is_available("ffmpeg"):
         root, extension = os.path.splitext(_free_name(root + ".gif", _is_ours))
         _console.say(f"there is no ffmpeg here to write {path}; the movie becomes {root}.gif.")
-    path = root + extension
+    path = _free_name(root + extension, lambda found: not os.path.isdir(found))
     # A GIF is kept in memory until the end, so it has at most 300 updates.
     wanted = sum(any(run.schedule.updates(i)) for i in range(run.iterations))
     every = 1 if extension.lower() == ".mp4" else 1 + wanted // 300

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("alone")
 
 # ---------- The sets ----------
 
-def test_sets_as_the_scripts_read_them(folder, capsys):
+def test_sets_as_the_scripts_read_them(folder, capsys, monkeypatch):
     sets = mnistdata.read_data_sets(str(folder), one_hot=True, reshape=False, validation_size=0)
     assert sets.train.images.shape == (300, 28, 28, 1)
     assert sets.test.images.shape == (100, 28, 28, 1)
@@ -26,8 +26,12 @@ def test_sets_as_the_scripts_read_them(folder, capsys):
     assert sets.train.images.min() == 0 and sets.train.images.max() == 1
     assert sets.train.labels.shape == (300, 10) and (sets.train.labels.sum(axis=1) == 1).all()
     assert sets.validation is None and not sets.generated and sets.source == str(folder)
-    assert "not the original MNIST" in capsys.readouterr().err
+    notice = capsys.readouterr().err
+    assert "not the original MNIST" in notice and "; move them away to have MNIST." in notice
     assert mnistdata.latest is sets and sets._fields[:3] == ("train", "test", "validation")
+    monkeypatch.setenv("MNIST_DATA", str(folder))
+    mnistdata.read_data_sets("data")
+    assert "; unset MNIST_DATA to have MNIST." in capsys.readouterr().err
 
 
 def test_other_forms_of_the_sets(folder):

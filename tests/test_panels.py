@@ -342,6 +342,9 @@ def test_close_up_shows_the_second_half(elsewhere):
     second = ran(1001, curve(0.99, 3.0))
     assert [axes.get_ylim() for axes in panels_of(second, "0z")[:2]] == [(0.97, 1), (0, 7)]
     assert panels_of(second)[0].get_ylim() == (0, 1)
+    # The one before is seen where this one is.
+    early = ran(201, lambda i: (0.99, 2.0))
+    assert [axes.get_ylim() for axes in panels_of(early, "7z")[:2]] == [(0, 1), (0, 100)]
 
 
 def test_the_mouse_reads_the_panels(elsewhere):
@@ -356,6 +359,7 @@ def test_the_mouse_reads_the_panels(elsewhere):
     assert weights.format_coord(30, 50) == "iteration 20: 0, 1, 2, 3, 4, 5, 6, 7"
     for axes in (accuracy, weights):
         assert axes.format_coord(2100, 0.5) == axes.format_coord(-1, 0.5) == ""
+    assert digits.format_coord(20, 30) == "" and not digits.images[0].mouseover
 
 
 def test_bands_are_drawn_at_their_percentiles():
@@ -377,7 +381,8 @@ def test_bands_are_drawn_at_their_percentiles():
     assert bottom <= -3 and top >= 347
 
 
-@pytest.mark.parametrize("data, columns", [([0.5], 20), ([-1, 1], 1), ([0.5], 1)])
+@pytest.mark.parametrize("data, columns", [
+    ([0.5], 20), ([-1, 1], 1), ([0.5], 1), ([0.5, 0.5001], 20)])
 def test_a_single_value_or_column_is_seen(data, columns):
     datavis = MnistDataVis()
     for i in range(columns):
@@ -385,7 +390,7 @@ def test_a_single_value_or_column_is_seen(data, columns):
     pixels = inside(panels_of(datavis)[3])
     red = (pixels[..., 0] - pixels[..., 1] > 30).nonzero()
     assert len(red[0]) and np.ptp(red[1]) >= (100 if columns > 1 else 0)
-    assert np.ptp(red[0]) >= (100 if len(data) > 1 else 0)
+    assert np.ptp(red[0]) >= (100 if data == [-1, 1] else 0)
 
 
 @pytest.mark.parametrize("number, color", [(None, "#cf3e4b"), (0, "#2f6db5"), (1, "#cf3e4b"),
@@ -478,9 +483,16 @@ def test_nan_is_a_gap_and_is_explained_once(capsys):
     spans = {(round(path.vertices[:, 0].min()), round(path.vertices[:, 0].max()))
              for path in panels[3].collections[0].get_paths()}
     assert spans == {(0, 1), (4, 4)}  # Columns 2 and 3 are missing.
-    # A gap in the middle needs no words, an end of all numbers does.
+    # A gap in the middle needs no words, an end of all numbers does, of both curves.
     texts = [[text.get_text() for text in axes.texts] for axes in panels[:5]]
-    assert texts == [[""], [""], [], [""], ["no finite numbers (nan)\nfrom iteration 2 on"]]
+    ended = "no finite numbers (nan)\nfrom iteration 2 on"
+    assert texts == [[""], [""], [], [""], [ended]]
+    for number, test in ((1, np.inf), (7, 2.0)):
+        datavis = MnistDataVis()
+        for i in range(5):
+            datavis.append_training_curves_data(i, 0.5, 1.0 if i < 2 else np.nan)
+        datavis.append_test_curves_data(number, 0.5, test)
+        assert panels_of(datavis)[1].texts[0].get_text() == ("" if number == 7 else ended)
 
 
 # ---------- The loop ----------
@@ -499,11 +511,13 @@ def test_every_step_is_called_once_and_the_last_updates_both(elsewhere, options,
 
 
 def test_a_second_run_starts_afresh(elsewhere):
-    datavis = MnistDataVis(dpi=20)
+    datavis = MnistDataVis("long " * 20, dpi=20)
     for best in (0.9, 0.6):
         datavis.animate(
             lambda i, *_, best=best: datavis.append_test_curves_data(i, best, 1.0), 3)
         assert len(datavis.frame.test) == 3 and datavis.get_max_test_accuracy() == best
+    status = panels_of(datavis)[0].figure.texts[0].get_text()
+    assert status.endswith("max test" + 8 * " long" + "… 0.6 (run before: 0.9000)")
 
 
 # ---------- What it looks like ----------

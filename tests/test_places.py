@@ -56,7 +56,8 @@ for name in ("_tkinter", "PySide6", "PyQt5", "PyQt6", "PySide2", "gi", "wx"):
 
 
 @pytest.mark.parametrize("variables, first, reason", [
-    ({}, "", "there is no display"), ({"DISPLAY": ":999"}, "", ":999"),
+    ({}, "", "there is no display"), ({"DISPLAY": ""}, "", "there is no display"),
+    ({"DISPLAY": ":999"}, "", ":999"),
     ({"DISPLAY": "screen"}, NO_TOOLKIT, "sudo apt install python3-tk"),
     # What a notebook sets, and hands on to !python; what an IDE sets; a name that is wrong.
     ({"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ":999"},
@@ -300,12 +301,13 @@ def test_movie_as_mp4(elsewhere, capsys):
     need("ffmpeg", "ffprobe")
     datavis = tensorflowvisu.MnistDataVis(dpi=35)
     # The second replaces the first; ffmpeg could take the third for an option or a protocol.
-    for path in ("a/b/run.mp4", "a/b/run.mp4", "-2026:run.mp4", True):
+    os.makedirs("c/run.mp4")
+    for path in ("a/b/run.mp4", "a/b/run.mp4", "-2026:run.mp4", "c/run.mp4", True):
         datavis.animate(lambda i, *_: datavis.append_test_curves_data(i, 0.9, 30.0),
                         101 if path is True else 1, 10, 50, save_movie=path)
     assert "cannot be written" not in capsys.readouterr().err
     assert shape_of("-2026:run.mp4")[2] == shape_of("a/b/run.mp4")[2] == 51
-    assert os.listdir("a/b") == ["run.mp4"]
+    assert os.listdir("a/b") == ["run.mp4"] and sorted(os.listdir("c")) == ["run-2.mp4", "run.mp4"]
     # Every update is a frame, and the last one, held for two seconds, shows the end of the run.
     assert shape_of("tensorflowvisu_video.mp4") == (672, 378, 61, 2.44)
     datavis.show_on(Figure(figsize=(19.2, 10.8), dpi=35)).savefig("end.png", dpi=35)

@@ -98,11 +98,19 @@ tensorflowvisu: max test accuracy 0.9720 after 0.9820: -0.0100; at the end 0.972
 
 
 def test_chance_is_named_where_the_spread_of_a_script_is_known(reader):
-    reader.run("mnist_2.1_five_layers_relu_lrdecay.py")
+    """It is that of runs of the script's own length."""
+    name = "mnist_2.1_five_layers_relu_lrdecay.py"
+    reader.edit("101, 10, 50", "10001, 1000, 5000")
+    reader.edit("0.5 / (i + 1)", "0")
+    reader.run(name)
     for rate, verdict in (("0.0032", "-0.0002, within chance;"),
                           ("0.0064", "-0.0032, more than chance;")):
         reader.edit(re.search("lr = (.*?)  #", reader.text).group(1), rate)
-        assert verdict in reader.run("mnist_2.1_five_layers_relu_lrdecay.py")
+        assert verdict in reader.run(name)
+    reader.edit("10001", "301")
+    for words in ("(iteration 300 after 10,000);", "at the end 0.9836 after 0.9836: +0.0000;"):
+        said = reader.run(name)
+        assert words in said and "chance" not in said
 
 
 def test_a_run_that_is_kept_stays_whatever_runs_come(reader):
@@ -143,6 +151,11 @@ def test_what_cannot_be_compared_is_no_trouble(reader, case):
     assert "lines" not in said and "lr = " not in said and "same code" not in said
     expects_curve = case in ("other text", "no text", "a pipe", "longer than 100 kB")
     assert ("after 0.9820" in said) == expects_curve
+
+
+def test_a_project_that_is_removed_in_mid_run_does_not_come_back(reader, monkeypatch):
+    monkeypatch.setattr("tensorflowvisu.DATA", str(reader.data / "project" / "data"))
+    assert reader.run() == "" and len(os.listdir(str(reader.data))) == 2
 
 
 def test_a_run_that_is_stopped_or_keeps_to_itself_leaves_nothing(reader, capsys):

@@ -370,9 +370,11 @@ def spreads():
     """The standard deviations of the maximum over seeds, for the panels' word on chance."""
     lines = []
     for script in SCRIPTS + list(NEXT_STEPS):
-        values = values_of(runs_of(script, NEWEST), "max_accuracy")
+        runs = runs_of(script, NEWEST)
+        values = values_of(runs, "max_accuracy")
         if len(values) > 1:
-            lines.append('    "{}": {:.4f},\n'.format(script[:-3], deviation(values)))
+            lines.append('    ("{}", {}): {:.4f},\n'.format(
+                script[:-3], runs[0]["iterations"] - 1, deviation(values)))
     return "".join(lines)
 
 
