@@ -251,8 +251,7 @@ class _Damaged(ValueError):
 def _find_digits(folder):
     """Returns {name: (uint8 array, sum)}, where they are from, and whether they were generated."""
     shared = os.environ.get("MNIST_DATA")
-    if shared:
-        folder = _shared_folder(shared)
+    folder = _shared_folder(shared) if shared else folder
     parts, problems, unused = _read_folder(folder)
     foreign = [name for name in parts if parts[name][1] != SHA256[name]]
     if len(parts) == len(SHA256):
