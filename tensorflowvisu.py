@@ -449,6 +449,7 @@ class _RunBefore:
     def __init__(self):
         self.name = self.test = None  # Its script, and the rows of its test curve.
         self._files = self._own_files = None  # The contents of both files, of that run and of this.
+        self._same = False  # Whether the code of both is the same.
         self._other = None  # A file of one of these names that no run has left.
         self._digits = _digits()
         self._time = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -544,10 +545,12 @@ class _RunBefore:
             run = f"the run before ({self.name}.py, {moment})"
             best = f"max test accuracy {self.test[:, 1].max():.4f}"
             before, now = (_code_lines(text) for text in (self._files[1], self._text))
-            changes = [line for line in difflib.unified_diff(before, now, "", "", "", "", 0)
-                       if not line.startswith(("---", "+++", "@@"))]
-            if not changes:
-                _console.say(f"the same code as in {run}, {best}; any difference is luck.")
+            changes = [line for line in list(difflib.unified_diff(before, now, n=0))[2:]
+                       if not line.startswith("@@")]
+            self._same = not changes
+            if self._same:
+                _console.say(f"the same code as in {run}, {best}; with the same arguments any"
+                             " difference is luck.")
             elif len(changes) <= _MOST_LINES:
                 _console.say("\n    ".join([f"since {run}, {best}:"] + changes))
             else:
@@ -561,20 +564,23 @@ class _RunBefore:
         with contextlib.suppress(Exception):
             if self.test is None or not len(frame.test):
                 return
-            parts, ends = [], [int(test[-1, 0]) for test in (frame.test, self.test)]
+            tests, parts = (frame.test, self.test), []
+            ends = [int(test[-1, 0]) for test in tests]
             for words, column, look, digits in (
                     ("max test accuracy", 1, np.fmax.reduce, 4),
                     ("at the end", 1, lambda values: values[-1], 4),
                     ("lowest test loss", 2, np.fmin.reduce, 2)):
-                now, then = (round(float(look(test[:, column])), digits)
-                             for test in (frame.test, self.test))
+                now, then = (round(float(look(test[:, column])), digits) for test in tests)
+                if not np.isfinite(now - then):
+                    continue  # There is no difference.
                 parts.append(f"{words} {now:.{digits}f} after {then:.{digits}f}:"
                              f" {now - then:+.{digits}f}")
-                if not parts[1:]:
-                    parts[0] += _verdict(abs(now - then), *zip((_script_name(), self.name), ends))
-            if ends[0] != ends[1]:
-                parts[1] += f" (iteration {ends[0]:,} after {ends[1]:,})"
-            _console.say("; ".join(parts) + ".")
+                if words == "at the end" and ends[0] != ends[1]:
+                    parts[-1] += f" (iteration {ends[0]:,} after {ends[1]:,})"
+                elif words == "max test accuracy" and not self._same:
+                    parts[-1] += _verdict(abs(now - then), *zip((_script_name(), self.name), ends))
+            if parts:
+                _console.say("; ".join(parts) + ".")
 
 
 def _data_file(kind):
@@ -593,14 +599,15 @@ def _checksum(text):
 
 def _code_lines(text):
     """The lines of a Python text without comments, docstrings and blank lines."""
-    lines = text.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    lines = text.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
     with contextlib.suppress(tokenize.TokenError, SyntaxError):
         tokens = list(tokenize.tokenize(io.BytesIO(text).readline))
         for before, token, after in zip(tokens, tokens[1:], tokens[2:]):
             (row, column), (last, _) = token.start, token.end
             if token.type == tokenize.COMMENT:
                 lines[row - 1] = lines[row - 1][:column]
-            elif (token.type == tokenize.STRING and after.type == tokenize.NEWLINE
+            elif (token.type == tokenize.STRING
+                    and after.type in (tokenize.NEWLINE, tokenize.COMMENT)
                     and before.type not in (tokenize.NAME, tokenize.OP, tokenize.STRING)):
                 lines[row - 1:last] = [""] * (last - row + 1)
     return [line.rstrip() for line in lines if line.strip()]
@@ -694,7 +701,7 @@ class _Run:
             if self.paused:
                 self._go.wait()
                 continue
-            test, train = updates = self.schedule.updates(self._done)
+            test, train = self.schedule.updates(self._done)
             if test or train:
                 _console.progress([])
             began = time.monotonic()
@@ -709,7 +716,8 @@ class _Run:
             self._done += 1
             took = time.monotonic() - began
             self._seconds += took
-            self._recent[updates].append(took)
+            if self._done > 1:  # The first step is slow.
+                self._recent[2 if test else int(train)].append(took)
             if test or train:
                 self.frame = self._snapshot()
                 on_update()
@@ -857,15 +865,16 @@ class _Run:
     def _seconds_left(self):
         """How long the rest takes, where each kind of step takes as long as in the recent past.
 
-        The median forgets the first step, which is slow, and the hours of a closed laptop.
+        The median forgets the hours of a closed laptop. A kind that has not come yet takes as long
+        as the slowest one that has.
         """
         steps = self.iterations - self._done
         tests = steps // self.schedule.test_every
         trains = max(0, steps // self.schedule.train_every - tests)
         others = steps - tests - trains
-        counts = {(True, True): tests, (False, True): trains, (False, False): others}
-        return sum(count * np.median(list(self._recent[kind]) or 0)
-                   for kind, count in counts.items())
+        medians = {kind: np.median(list(times)) for kind, times in self._recent.items()}
+        return sum(count * medians.get(kind, max(medians.values()))
+                   for kind, count in enumerate((others, trains, tests)))
 
 
 def _duration(seconds):
@@ -1113,12 +1122,13 @@ class _CurvesPanel(_RowsPanel):
         recent = finite(*[rows[2 * rows[:, 0] >= np.minimum(rows[-1:, 0], now)] for rows in tables])
         if self.column == 1:
             lowest = 1 - max(0.01, _nice_bound(1.05 * (1 - recent.min(initial=1))))
-            return max(0, lowest) if self.close_up else 0, 1
-        least = 0
-        if not self.close_up and not 0 < finite(training, test).max(initial=0) < 10:
+            top = max(1, _nice_bound(recent.max(initial=0)))  # It may be in percent.
+            return max(0, lowest) if self.close_up else 0, top
+        least, values = 0, finite(training, test)
+        if not self.close_up and not (values.any() and values.max() < 10):
             recent, least = finite(training[-10:], test[-2:]), 100
-        return -_nice_bound(-recent.min(initial=0)), max(
-            least, _nice_bound(1.05 * recent.max(initial=0))) or 1
+        bottom = -_nice_bound(-recent.min(initial=0))
+        return bottom, max(least, _nice_bound(1.05 * recent.max(initial=0))) or float(not bottom)
 
     def describe(self, name, row):
         exact = self.column == 1 and name != "training"  # Of far more digits than a batch has.
@@ -1161,7 +1171,9 @@ class _BandsPanel(_RowsPanel):
         # Each pair of bands is laid over the lighter pair around it, so that no seam shows.
         base = np.array(matplotlib.colors.to_rgb(color))
         shades = [1 - (1 - base) * strength for strength in (0.25, 0.45, 0.7, 1.0)]
-        self.bands = PolyCollection([], facecolors=shades, edgecolors="face", animated=True)
+        # The innermost one has edges, so that it is seen where the values are all but the same.
+        self.bands = PolyCollection([], facecolors=shades, edgecolors="face",
+                                    linewidths=[0, 0, 0, 1], animated=True)
         self.axes.add_collection(self.bands, autolim=False)
         self.animated.insert(0, self.bands)
 
@@ -1188,9 +1200,6 @@ class _BandsPanel(_RowsPanel):
                 polygons.append(np.column_stack([np.append(x, x[::-1]),
                                                  np.append(low, high[::-1])]))
         self.bands.set_verts(polygons)
-        # Of values that are nearly the same the edges are seen, if no bands.
-        heights = rows[finite, 8] - rows[finite, 1]
-        self.bands.set_linewidth(float(heights.max(initial=0) < 0.01 * (top - bottom)))
 
     def describe(self, name, row):
         return ", ".join(f"{boundary:.3g}" for boundary in row[1:])
@@ -1322,8 +1331,9 @@ class _Dashboard:
         self.figure.canvas.draw_idle()  # Once for all the keys that wait.
 
     def _has_gone(self):
-        """Whether the window is about to go: matplotlib has taken the canvas from its figure."""
-        return not isinstance(self.figure.canvas, FigureCanvasAgg)
+        """Whether the window is about to go, without its canvas, or somebody cleared the figure."""
+        return (not isinstance(self.figure.canvas, FigureCanvasAgg)
+                or self._status.static not in self.figure.texts)
 
     def _on_draw(self, event):
         """Draws the rest over what the canvas has just drawn, which is kept as background."""
@@ -2026,7 +2036,7 @@ class MnistDataVis:
         Parameters
         ----------
         figure : matplotlib.figure.Figure
-            The six panels become its axes, to be zoomed or saved.
+            It is cleared; the six panels become its axes, to be zoomed or saved.
         layout : str
             The keys for what is wanted: "0" all six panels, "7" the two of curves, "7z" the same
             close up, and so on.
@@ -2046,6 +2056,7 @@ class MnistDataVis:
         if str(layout).rstrip("z") not in _LAYOUTS:
             raise ValueError(f"layout must be a key from \"0\" to \"9\", not {layout!r}.")
         with _plain_style():
+            figure.clear()
             dashboard = self.dashboard_on(figure, str(layout).rstrip("z"))
             dashboard.set(self.frame, self._run.status() if self._run else "")
             if str(layout).endswith("z"):

@@ -315,11 +315,15 @@ def test_curves_and_ranges():
         blue, red = (matplotlib.colors.to_rgb(one.get_color()) for one in (training, test))
         assert blue[2] == max(blue) and red[0] == max(red)
         assert axes.get_xlim() == (0, 500) and axes.get_ylim() == (0, top)
+    datavis = MnistDataVis()
+    datavis.append_test_curves_data(0, 92.5, 1.0)  # in percent
+    assert panels_of(datavis)[0].get_ylim() == (0, 100)
 
 
 @pytest.mark.parametrize("training, test, limits", [
     ([], [], (0, 100)), ([2300.0], [], (0, 3000)), ([2300.0, -20.0], [], (-20, 3000)),
     ([2300.0] + [5.0] * 10, [], (0, 100)), ([2.3], [], (0, 3)), ([7], [7], (0, 10)),
+    ([-1.0, -3.0], [], (-3, 0)),
     # A loss that has never reached 10, as the mean of an image: 2.3 * 0.97**50 is 0.50.
     (2.3 * 0.97 ** np.arange(101), [], (0, 0.7)),
     (2.3 * 0.97 ** np.arange(101), [11.0], (0, 100)), ([5e-324], [], (0, 1)),
@@ -382,13 +386,15 @@ def test_bands_are_drawn_at_their_percentiles():
 
 
 @pytest.mark.parametrize("data, columns", [
-    ([0.5], 20), ([-1, 1], 1), ([0.5], 1), ([0.5, 0.5001], 20)])
+    ([0.5], 20), ([-1, 1], 1), ([0.5], 1), ([0.5, 0.5001], 20), ([0.5] * 99 + [5], 20)])
 def test_a_single_value_or_column_is_seen(data, columns):
     datavis = MnistDataVis()
     for i in range(columns):
         datavis.append_data_histograms(150 + 10 * i, data, data)
-    pixels = inside(panels_of(datavis)[3])
-    red = (pixels[..., 0] - pixels[..., 1] > 30).nonzero()
+    # What comes then hides nothing.
+    datavis.append_data_histograms(600, [0, 5], [0, 5])
+    pixels = inside(panels_of(datavis)[3])[:, :-20]
+    red = (pixels[..., 0] - pixels[..., 1] > 100).nonzero()
     assert len(red[0]) and np.ptp(red[1]) >= (100 if columns > 1 else 0)
     assert np.ptp(red[0]) >= (100 if data == [-1, 1] else 0)
 
@@ -576,6 +582,15 @@ def test_curves_do_not_cross_the_legend(save):
             accuracy.figure.savefig(os.devnull, format="rgba")
         legends.append(inside(accuracy.get_legend()))
     assert (legends[0] == legends[1]).all()
+
+
+def test_a_figure_is_cleared_before_it_shows_the_panels_again():
+    figure, datavis = Figure(), filled(2)
+    for layout in ("0", "7"):
+        datavis.show_on(figure, layout)
+        assert len(figure.axes) == 6 and len(figure.texts) == 1
+    figure.clear()
+    figure.canvas.draw()
 
 
 def test_settings_of_the_reader_do_not_show(elsewhere):

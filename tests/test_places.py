@@ -276,14 +276,16 @@ def test_the_time_left_follows_the_recent_steps(elsewhere, monkeypatch):
 
     def step(i, test, train):
         clock[0] += 3600 if i in (0, 120) else 0.1 if test else 0.01
-        if i == 150:
+        if i in (1, 5, 150):
             status.append(datavis.show_on(Figure()).texts[0].get_text())
 
     for name in ("monotonic", "perf_counter", "time"):
         monkeypatch.setattr(time, name, lambda: clock[0])
     datavis.animate(step, 2000, 10, 100, more_tests_at_start=True)
-    told = re.match(r"iteration 149 of 1,999 .* (\d+) s left .* iterations/s$", status[0])
-    assert 19 <= int(told.group(1)) <= 22
+    assert status[0] == "iteration 0 of 1,999"  # Nothing is known yet.
+    for line, i in zip(status[1:], (4, 149)):
+        told = re.match(r"iteration (\d+) of 1,999 .* (\d+) s left .* iterations/s$", line)
+        assert int(told.group(1)) == i and 19 <= int(told.group(2)) <= 22
 
 
 # ---------- Movies ----------

@@ -71,9 +71,9 @@ def reader(elsewhere, capsys):
 
 def test_an_edit_and_its_effect_stand_on_one_screen(reader):
     reader.edit("lr = 0.003", "lr = 0.013")
-    reader.edit("One step", "A step")
+    reader.edit('One step."""', 'A step."""  # It learns nothing.')
     reader.edit("the rate", "another rate")
-    (reader.folder / "mine.py").write_text(reader.text)
+    (reader.folder / "mine.py").write_text("\ufeff" + reader.text, encoding="utf-8")
     done = run_python("mine.py", cwd=str(reader.folder),
                       env=environment(PYTHONPATH=ROOT, HOME=str(reader.folder),
                                       MPLCONFIGDIR=matplotlib.get_configdir(),
@@ -88,10 +88,11 @@ tensorflowvisu: max test accuracy 0.9720 after 0.9820: -0.0100; at the end 0.972
     reader.edit("lr = 0.013", "# lr = 0.02\nlr = 0.013")
     said = reader.run()
     assert said.startswith("tensorflowvisu: the same code as in the run before (mine.py, TIME), max"
-                           " test accuracy 0.9720; any difference is luck.\n")
+                           " test accuracy 0.9720; with the same arguments any difference is"
+                           " luck.\n")
     assert "max test accuracy 0.9720 after 0.9720: +0.0000;" in said
     # Many changes are counted, and the command shows them.
-    reader.text += "".join(f"x{k} = {k}\n" for k in range(13))
+    reader.text += "x = '''\n" + "".join(f"++ {k}\n" for k in range(11)) + "'''\n"
     said = reader.run()
     assert ("0.9720: 13 lines of code differ (diff data/last_run.py mine.py).\n") in said
     assert said.count("\n") == 2
@@ -111,6 +112,13 @@ def test_chance_is_named_where_the_spread_of_a_script_is_known(reader):
     for words in ("(iteration 300 after 10,000);", "at the end 0.9836 after 0.9836: +0.0000;"):
         said = reader.run(name)
         assert words in said and "chance" not in said
+    # Of the same code, nothing but chance; of what is not finite, no difference.
+    reader.edit("301", "10001")
+    reader.edit("20 + 1000 * lr", "float('nan')")
+    for words in ("at the end", "the same code"):
+        said = reader.run(name)
+        assert words in said and "nan after" not in said and "+nan" not in said
+    assert "chance" not in said
 
 
 def test_a_run_that_is_kept_stays_whatever_runs_come(reader):
