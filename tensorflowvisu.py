@@ -872,7 +872,8 @@ class _Run:
         tests = steps // self.schedule.test_every
         trains = max(0, steps // self.schedule.train_every - tests)
         others = steps - tests - trains
-        medians = {kind: np.median(list(times)) for kind, times in self._recent.items()}
+        # Copied at once: the training adds to them meanwhile.
+        medians = {kind: np.median(list(times)) for kind, times in list(self._recent.items())}
         return sum(count * medians.get(kind, max(medians.values()))
                    for kind, count in enumerate((others, trains, tests)))
 
