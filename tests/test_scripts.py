@@ -119,7 +119,7 @@ def test_diff_shows_the_trick_and_nothing_else(k):
 
 # ---------- The exercise ----------
 
-def test_every_stage_of_the_exercise_is_a_few_lines_and_trains(small_digits):
+def test_every_stage_of_the_exercise_is_a_few_lines_and_trains(small_digits, elsewhere):
     """The eight edits of the codelab, one after the other, by the line for text only."""
     text, stages = script_text(SCRIPTS[0]), workshop.stages(workshop.text())
     words = ["layer", "relu", "adam", "biases", "logits", "decay", "dropout", "convolutional"]
@@ -134,3 +134,4 @@ def test_every_stage_of_the_exercise_is_a_few_lines_and_trains(small_digits):
         losses = [float(m[3]) for m in checks.lines_of_training(printed)]
         assert sum(losses[-3:]) / 3 < 0.7 * losses[0], name
         assert float(printed.split("max test accuracy: ")[1]) > 0.5, name
+    assert not list(elsewhere.iterdir())  # Text only leaves no picture.

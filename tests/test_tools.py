@@ -55,6 +55,8 @@ def test_check_names_what_is_of_other_code(monkeypatch, tmp_path):
     before = faults()
     run = next(run for run in runs if run["script"] == SCRIPTS[0] and not run.get("edit"))
     run["code"] = records.code_hash(text.replace("0.003", "0.004"))
+    # What is printed is code, too.
+    assert records.code_hash(text.replace('": accuracy', '": acc')) != now[SCRIPTS[0]]
     runs.append(dict(runs[0], edit="1.0_forgotten"))
     assert set(faults()) - set(before) == {
         SCRIPTS[0] + " has other code than its records",
